@@ -1,0 +1,197 @@
+//! The memory that carries signals between modules.
+
+use core::cell::UnsafeCell;
+
+use crate::contract::{In, MAX_FRAMES, Out, Signal};
+use crate::lanes::Lanes;
+
+/// Floats in one cache line; every block starts on one.
+const LINE: usize = 16;
+
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([f32; LINE]);
+
+/// Where a block starts in [`Blocks`], in cache lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlockIndex(u32);
+
+impl BlockIndex {
+    /// The block that starts at this cache line.
+    pub const fn from_line(line: u32) -> Self {
+        BlockIndex(line)
+    }
+    /// The cache line the block starts at.
+    pub const fn line(self) -> u32 {
+        self.0
+    }
+    /// How many cache lines a block of this many lanes takes.
+    pub const fn lines_for(lanes: usize) -> u32 {
+        (MAX_FRAMES * lanes / LINE) as u32
+    }
+}
+
+/// What a module reads at one input or param.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Operand {
+    /// The same value in every frame and lane.
+    Constant(f32),
+    /// A block with as many lanes as the module that reads it.
+    Block(BlockIndex),
+}
+
+/// All signal memory of one plan: blocks of [`MAX_FRAMES`] frames, lanes side by side in each frame.
+///
+/// Realtime safety: allocates only in [`Blocks::new`].
+pub struct Blocks {
+    lines: Box<[UnsafeCell<Line>]>,
+}
+
+// SAFETY: the cells hold plain floats; only the shared access below needs care, and each of its
+// methods demands exclusive use of what it hands out. `Blocks` is deliberately not `Sync`.
+unsafe impl Send for Blocks {}
+
+impl Blocks {
+    /// Silence for this many cache lines.
+    pub fn new(lines: u32) -> Self {
+        Blocks { lines: (0..lines).map(|_| UnsafeCell::new(Line([0.0; LINE]))).collect() }
+    }
+
+    /// How many cache lines there are.
+    pub fn lines(&self) -> u32 {
+        self.lines.len() as u32
+    }
+
+    fn holds<V: Lanes>(&self, block: BlockIndex, frames: usize) -> bool {
+        frames <= MAX_FRAMES
+            && block.0 as usize + BlockIndex::lines_for(V::COUNT) as usize <= self.lines.len()
+    }
+
+    /// The first frames of a block, to read. Empty if the block or the frames lie outside.
+    ///
+    /// # Safety
+    /// Nobody may write the block while the slice lives.
+    #[inline(always)]
+    pub unsafe fn read<V: Lanes>(&self, block: BlockIndex, frames: usize) -> &[V] {
+        const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
+        if !self.holds::<V>(block, frames) {
+            return &[];
+        }
+        // SAFETY: the range was checked, a line is aligned for every lane type, any bits are a valid
+        // lane value, and the caller vouches that nobody writes meanwhile.
+        unsafe {
+            let first = self.lines.as_ptr().add(block.0 as usize);
+            core::slice::from_raw_parts(first.cast::<V>(), frames)
+        }
+    }
+
+    /// The first frames of a block, to write. Empty if the block or the frames lie outside.
+    ///
+    /// # Safety
+    /// Nobody else may read or write the block while the slice lives.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "the cells are the source of the exclusive access")]
+    pub unsafe fn write<V: Lanes>(&self, block: BlockIndex, frames: usize) -> &mut [V] {
+        const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
+        if !self.holds::<V>(block, frames) {
+            return &mut [];
+        }
+        // SAFETY: as in `read`; the caller vouches that the access is exclusive, and the memory lies
+        // in `UnsafeCell`s.
+        unsafe {
+            let first = self.lines.as_ptr().add(block.0 as usize);
+            core::slice::from_raw_parts_mut(UnsafeCell::raw_get(first).cast::<V>(), frames)
+        }
+    }
+}
+
+/// One module's view of its blocks for one call.
+#[derive(Clone, Copy)]
+pub struct Io<'a> {
+    blocks: &'a Blocks,
+    inputs: &'a [Operand],
+    params: &'a [Operand],
+    outputs: &'a [BlockIndex],
+    frames: usize,
+}
+
+impl<'a> Io<'a> {
+    /// Binds a module's ports to blocks.
+    ///
+    /// # Safety
+    /// The output blocks overlap neither each other nor any block among `inputs` and `params`, hold
+    /// as many lanes as the module that gets this view, and nobody else uses them meanwhile.
+    #[inline(always)]
+    pub unsafe fn new(
+        blocks: &'a Blocks,
+        inputs: &'a [Operand],
+        params: &'a [Operand],
+        outputs: &'a [BlockIndex],
+        frames: usize,
+    ) -> Self {
+        Io { blocks, inputs, params, outputs, frames }
+    }
+
+    #[inline(always)]
+    fn signal<V: Lanes>(&self, operand: Option<&Operand>) -> Signal<'a, V> {
+        match operand {
+            Some(Operand::Block(block)) => {
+                // SAFETY: `new` demands that inputs and outputs are disjoint and unused elsewhere.
+                let frames = unsafe { self.blocks.read::<V>(*block, self.frames) };
+                if frames.len() == self.frames { Signal::Frames(frames) } else { Signal::Constant(V::splat(0.0)) }
+            }
+            Some(Operand::Constant(value)) => Signal::Constant(V::splat(*value)),
+            None => Signal::Constant(V::splat(0.0)),
+        }
+    }
+
+    /// The inputs as signals.
+    #[inline(always)]
+    pub fn inputs<V: Lanes, const I: usize>(&self) -> In<'a, V, I> {
+        core::array::from_fn(|index| self.signal(self.inputs.get(index)))
+    }
+
+    /// The params as signals.
+    #[inline(always)]
+    pub fn params<V: Lanes, const P: usize>(&self) -> In<'a, V, P> {
+        core::array::from_fn(|index| self.signal(self.params.get(index)))
+    }
+
+    /// The outputs, or `None` if one of them is missing or lies outside the memory.
+    #[inline(always)]
+    pub fn outputs<V: Lanes, const O: usize>(&self) -> Option<Out<'a, V, O>> {
+        let mut complete = self.outputs.len() == O;
+        let outputs = core::array::from_fn(|index| {
+            // SAFETY: `new` demands that outputs are disjoint from all else and used only here.
+            let frames = self
+                .outputs
+                .get(index)
+                .map_or::<&mut [V], _>(&mut [], |block| unsafe { self.blocks.write(*block, self.frames) });
+            complete &= frames.len() == self.frames;
+            frames
+        });
+        complete.then_some(outputs)
+    }
+
+    /// Whether the last frame of every output is a finite number in every lane.
+    #[inline(always)]
+    pub fn ends_finite<V: Lanes>(&self) -> bool {
+        if self.frames == 0 {
+            return true;
+        }
+        self.outputs.iter().all(|block| {
+            // SAFETY: the module has returned, so its outputs are free to be read.
+            let frames = unsafe { self.blocks.read::<V>(*block, self.frames) };
+            frames.last().is_none_or(|frame| frame.as_slice().iter().fold(0.0, |sum, lane| sum + lane * 0.0) == 0.0)
+        })
+    }
+
+    /// Writes silence to every output.
+    #[inline(always)]
+    pub fn silence<V: Lanes>(&self) {
+        for block in self.outputs {
+            // SAFETY: the module has returned, and `new` demands that nobody else uses its outputs.
+            unsafe { self.blocks.write::<V>(*block, self.frames) }.fill(V::splat(0.0));
+        }
+    }
+}

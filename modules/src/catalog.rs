@@ -1,0 +1,181 @@
+//! From a module's id to a running instance.
+
+use crate::contract::{Erased, Instance, Module, Setup};
+use crate::lanes::Lanes;
+use crate::spec::ModuleSpec;
+
+/// The instruction set modules run on, as found on this processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level(pub(crate) Set);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Set {
+    Baseline,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+impl Level {
+    /// The best level of this processor.
+    pub fn detect() -> Level {
+        #[cfg(target_arch = "x86_64")]
+        if fearless_simd::Level::new().as_avx2().is_some() {
+            return Level(Set::Avx2);
+        }
+        Level(Set::Baseline)
+    }
+
+    /// Every level this processor can run, the plainest first.
+    pub fn supported() -> Vec<Level> {
+        let mut levels = vec![Level(Set::Baseline)];
+        if Level::detect() != levels[0] {
+            levels.push(Level::detect());
+        }
+        levels
+    }
+
+    /// The name of the instruction set.
+    pub fn name(self) -> &'static str {
+        match self.0 {
+            Set::Baseline if cfg!(target_arch = "aarch64") => "neon",
+            Set::Baseline => "sse2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+        }
+    }
+}
+
+/// How many lanes a signal has in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Width {
+    /// Mono.
+    One,
+    /// Up to 8 voices.
+    Eight,
+    /// Up to 16 voices.
+    Sixteen,
+}
+
+impl Width {
+    /// All of them.
+    pub const ALL: [Width; 3] = [Width::One, Width::Eight, Width::Sixteen];
+
+    /// The narrowest width for this many voices.
+    pub const fn for_voices(voices: usize) -> Width {
+        match voices {
+            0 | 1 => Width::One,
+            2..=8 => Width::Eight,
+            _ => Width::Sixteen,
+        }
+    }
+    /// Lanes in memory.
+    pub const fn lanes(self) -> usize {
+        match self {
+            Width::One => 1,
+            Width::Eight => 8,
+            Width::Sixteen => 16,
+        }
+    }
+}
+
+/// One line of the catalog.
+pub struct Entry {
+    /// The data sheet.
+    pub spec: ModuleSpec,
+    pub(crate) make: fn(Level, Width, &Setup) -> Box<dyn Instance>,
+}
+
+impl Entry {
+    /// Makes a silent instance. Allocates; off the audio thread.
+    pub fn instantiate(&self, level: Level, width: Width, setup: &Setup) -> Box<dyn Instance> {
+        (self.make)(level, width, setup)
+    }
+}
+
+/// The catalog line of a module type.
+pub fn find(id: &str) -> Option<&'static Entry> {
+    crate::CATALOG.iter().find(|entry| entry.spec.id == id)
+}
+
+pub(crate) const fn describe<V, M, const I: usize, const P: usize, const O: usize>() -> ModuleSpec
+where
+    V: Lanes,
+    M: Module<V, I, P, O>,
+{
+    let spec = const { &M::SPEC };
+    assert!(!spec.doc.is_empty(), "a module needs a doc");
+    let mut index = 0;
+    while index < I {
+        assert!(!spec.inputs[index].doc.is_empty(), "an input needs a doc");
+        index += 1;
+    }
+    index = 0;
+    while index < P {
+        assert!(!spec.params[index].doc.is_empty(), "a param needs a doc");
+        index += 1;
+    }
+    index = 0;
+    while index < O {
+        assert!(!spec.outputs[index].doc.is_empty(), "an output needs a doc");
+        index += 1;
+    }
+    ModuleSpec {
+        id: spec.id,
+        name: spec.name,
+        category: spec.category,
+        version: spec.version,
+        voicing: spec.voicing,
+        doc: spec.doc,
+        inputs: &spec.inputs,
+        params: &spec.params,
+        outputs: &spec.outputs,
+    }
+}
+
+pub(crate) fn erase<V, M, const I: usize, const P: usize, const O: usize>(setup: &Setup) -> Box<dyn Instance>
+where
+    V: Lanes,
+    M: Module<V, I, P, O>,
+{
+    Box::new(Erased::<M, V, I, P, O>::new(M::new(setup)))
+}
+
+/// Declares the module files and lists them in `CATALOG`: one `file: Type` a module.
+macro_rules! modules {
+    ($($category:ident { $($file:ident: $type:ident),* $(,)? })*) => {
+        $(
+            #[doc = concat!("Modules of the category `", stringify!($category), "`.")]
+            pub mod $category {
+                $(pub mod $file;)*
+            }
+        )*
+
+        /// Every module type, by category.
+        pub static CATALOG: &[$crate::catalog::Entry] = &[
+            $($(
+                $crate::catalog::Entry {
+                    spec: $crate::catalog::describe::<
+                        $crate::lanes::Mono<$crate::lanes::Baseline>,
+                        $category::$file::$type<$crate::lanes::Mono<$crate::lanes::Baseline>>, _, _, _>(),
+                    make: |level, width, setup| {
+                        use $crate::catalog::{Set, Width, erase};
+                        use $crate::lanes::{Baseline, Eight, Mono, Sixteen};
+                        use $category::$file::$type as Type;
+                        match (level.0, width) {
+                            (Set::Baseline, Width::One) => erase::<_, Type<Mono<Baseline>>, _, _, _>(setup),
+                            (Set::Baseline, Width::Eight) => erase::<_, Type<Eight<Baseline>>, _, _, _>(setup),
+                            (Set::Baseline, Width::Sixteen) => erase::<_, Type<Sixteen<Baseline>>, _, _, _>(setup),
+                            #[cfg(target_arch = "x86_64")]
+                            (Set::Avx2, Width::One) => erase::<_, Type<Mono<$crate::lanes::Avx2>>, _, _, _>(setup),
+                            #[cfg(target_arch = "x86_64")]
+                            (Set::Avx2, Width::Eight) => erase::<_, Type<Eight<$crate::lanes::Avx2>>, _, _, _>(setup),
+                            #[cfg(target_arch = "x86_64")]
+                            (Set::Avx2, Width::Sixteen) => erase::<_, Type<Sixteen<$crate::lanes::Avx2>>, _, _, _>(setup),
+                        }
+                    },
+                },
+            )*)*
+        ];
+    };
+}
+pub(crate) use modules;

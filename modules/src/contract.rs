@@ -1,0 +1,227 @@
+//! What a module is, and what it is given on each call.
+
+use crate::blocks::Io;
+use crate::lanes::Lanes;
+use crate::notes::NoteEvent;
+use crate::spec::Spec;
+
+/// The most frames in one call of [`Module::process`].
+pub const MAX_FRAMES: usize = 64;
+/// The most voices in one signal.
+pub const MAX_LANES: usize = 16;
+
+/// What an instance may know when it is made, off the audio thread.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Setup {
+    /// Frames per second, 8,000 to 384,000.
+    pub sample_rate: f32,
+    /// Seeds all randomness of the instance; differs between modules of a patch and never between
+    /// two runs of it.
+    pub seed: u32,
+}
+
+/// A signal as a module reads it: a value that holds for the whole call, or one value a frame.
+#[derive(Clone, Copy, Debug)]
+pub enum Signal<'a, V> {
+    /// The same value in every frame.
+    Constant(V),
+    /// One value a frame, as many as the call has frames.
+    Frames(&'a [V]),
+}
+
+impl<'a, V: Lanes> Signal<'a, V> {
+    /// The value at a frame.
+    #[inline(always)]
+    pub fn at(self, frame: usize) -> V {
+        match self {
+            Signal::Constant(value) => value,
+            Signal::Frames(frames) => frames.get(frame).copied().unwrap_or(V::splat(0.0)),
+        }
+    }
+
+    /// The value of the whole call if it does not move.
+    #[inline(always)]
+    pub fn constant(self) -> Option<V> {
+        match self {
+            Signal::Constant(value) => Some(value),
+            Signal::Frames(_) => None,
+        }
+    }
+
+    /// Applies `f` to every frame, or once where the signal does not move.
+    ///
+    /// `scratch` holds the frames of the result; it must have room for the call.
+    #[inline(always)]
+    pub fn map<'s>(self, scratch: &'s mut [V], f: impl Fn(V) -> V) -> Signal<'s, V>
+    where
+        'a: 's,
+    {
+        match self {
+            Signal::Constant(value) => Signal::Constant(f(value)),
+            Signal::Frames(frames) => {
+                let scratch = &mut scratch[..frames.len()];
+                for (out, value) in scratch.iter_mut().zip(frames) {
+                    *out = f(*value);
+                }
+                Signal::Frames(scratch)
+            }
+        }
+    }
+
+    /// Applies `f` to every pair of frames, or once where neither signal moves.
+    #[inline(always)]
+    pub fn map_with<'s>(
+        self,
+        other: Signal<'_, V>,
+        scratch: &'s mut [V],
+        frames: usize,
+        f: impl Fn(V, V) -> V,
+    ) -> Signal<'s, V> {
+        if let (Signal::Constant(a), Signal::Constant(b)) = (self, other) {
+            return Signal::Constant(f(a, b));
+        }
+        let scratch = &mut scratch[..frames];
+        for (frame, out) in scratch.iter_mut().enumerate() {
+            *out = f(self.at(frame), other.at(frame));
+        }
+        Signal::Frames(scratch)
+    }
+}
+
+/// The signals at a module's inputs or params, in the order of its spec.
+pub type In<'a, V, const N: usize> = [Signal<'a, V>; N];
+/// The frames of a module's outputs, in the order of its spec. Each is as long as the call.
+pub type Out<'a, V, const N: usize> = [&'a mut [V]; N];
+
+/// The musical time of the host, made continuous.
+///
+/// Beats are quarter notes. They run on at the host's tempo while the transport stands still, so
+/// clocks keep going. Positions are computed from one anchor and the absolute frame, so they do not
+/// depend on how the host cuts its blocks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transport {
+    /// Whether the host plays.
+    pub playing: bool,
+    /// Quarter notes per minute.
+    pub tempo: f64,
+    /// Absolute frame of the anchor.
+    pub anchor_frame: u64,
+    /// Beat at the anchor.
+    pub anchor_beat: f64,
+    /// Quarter notes per frame.
+    pub beats_per_frame: f64,
+}
+
+impl Transport {
+    /// The beat at an absolute frame.
+    #[inline(always)]
+    pub fn beat_at(&self, frame: u64) -> f64 {
+        self.anchor_beat + frame.wrapping_sub(self.anchor_frame) as i64 as f64 * self.beats_per_frame
+    }
+}
+
+/// What surrounds one call of [`Module::process`].
+#[derive(Clone, Copy)]
+pub struct Cx<'a> {
+    /// Frames per second; the same for the life of an instance.
+    pub sample_rate: f32,
+    /// Frames in this call, 1 to [`MAX_FRAMES`].
+    pub frames: usize,
+    /// Absolute frame of the first frame of this call, counted since the player started.
+    pub position: u64,
+    /// Musical time.
+    pub transport: Transport,
+    /// Notes and controllers of this call in order of time; `frame` counts from the start of the call.
+    pub notes: &'a [NoteEvent],
+    /// The host's audio: main left and right, sidechain left and right. Shorter ones read as silence.
+    pub audio_in: [&'a [f32]; 4],
+    /// How loud each voice of this module was lately where voices are summed, as a peak; for
+    /// modules that make polyphony. Renewed on a fixed grid of frames, so it does not depend on how
+    /// the host cuts its blocks.
+    pub voice_levels: &'a [f32; MAX_LANES],
+}
+
+impl Cx<'_> {
+    /// The beat at a frame of this call, in quarter notes.
+    #[inline(always)]
+    pub fn beat(&self, frame: usize) -> f64 {
+        self.transport.beat_at(self.position.wrapping_add(frame as u64))
+    }
+}
+
+/// A module: one box of a patch.
+///
+/// `V` is the lane type, `I`, `P` and `O` count inputs, params and outputs. The sound must not depend
+/// on how its frames are cut into calls, every lane must be independent of the others (except in
+/// modules that make or end polyphony), and all randomness comes from [`Setup::seed`].
+pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>: Send + Sized + 'static {
+    /// The data sheet.
+    const SPEC: Spec<I, P, O>;
+    /// Makes a silent instance. Off the audio thread; the only place that allocates.
+    fn new(setup: &Setup) -> Self;
+    /// Back to the state [`Module::new`] gives. Audio thread.
+    fn reset(&mut self);
+    /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
+    /// so that it is compiled for the instruction set of its lanes.
+    ///
+    /// Realtime safety: never allocates, frees, locks, blocks, logs, formats or panics.
+    fn process(&mut self, cx: &Cx<'_>, inputs: In<'_, V, I>, params: In<'_, V, P>, outputs: Out<'_, V, O>);
+}
+
+/// What a call of an [`Instance`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Health {
+    /// All is well.
+    Fine,
+    /// The module gave infinity or something that is no number; it was reset and this call is silent.
+    NotFinite,
+}
+
+/// A module whose type is known only at run time.
+pub trait Instance: Send {
+    /// Back to silence. Audio thread.
+    fn reset(&mut self);
+    /// Makes the next frames. Audio thread.
+    fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health;
+}
+
+/// Adapts a [`Module`] to [`Instance`].
+pub(crate) struct Erased<M, V, const I: usize, const P: usize, const O: usize> {
+    module: M,
+    lanes: core::marker::PhantomData<fn() -> V>,
+}
+
+impl<M, V, const I: usize, const P: usize, const O: usize> Erased<M, V, I, P, O> {
+    pub(crate) fn new(module: M) -> Self {
+        Erased { module, lanes: core::marker::PhantomData }
+    }
+}
+
+impl<V, M, const I: usize, const P: usize, const O: usize> Instance for Erased<M, V, I, P, O>
+where
+    V: Lanes,
+    M: Module<V, I, P, O>,
+{
+    fn reset(&mut self) {
+        self.module.reset();
+    }
+
+    fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let Some(outputs) = io.outputs::<V, O>() else {
+                    return Health::Fine;
+                };
+                self.module.process(cx, io.inputs(), io.params(), outputs);
+                if io.ends_finite::<V>() {
+                    return Health::Fine;
+                }
+                self.module.reset();
+                io.silence::<V>();
+                Health::NotFinite
+            },
+        )
+    }
+}

@@ -1,0 +1,3 @@
+//! DSP primitives, each once. Modules are short because these are not.
+
+pub mod math;

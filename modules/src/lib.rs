@@ -1,0 +1,32 @@
+//! The DSP of Weft: every module, the contract they keep, and the kit they are built from.
+//!
+//! This crate knows no host, no window, no graph, no thread and no file. A module is one short file:
+//! a data sheet ([`spec`]) and a loop over at most [`MAX_FRAMES`] frames, generic over its
+//! [`lanes`]. The list below is the whole catalog; everything else about a module is derived from
+//! its data sheet.
+
+pub mod blocks;
+pub mod catalog;
+pub mod contract;
+pub mod kit;
+pub mod lanes;
+pub mod notes;
+pub mod spec;
+
+#[cfg(test)]
+mod rig;
+
+pub use blocks::{BlockIndex, Blocks, Io, Operand};
+pub use catalog::{Entry, Level, Width, find};
+pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport};
+pub use notes::{NoteEvent, NoteKind};
+pub use spec::{Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing};
+
+catalog::modules! {
+    oscillator {
+        sine: Sine,
+    }
+    filter {
+        svf: Svf,
+    }
+}

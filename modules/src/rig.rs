@@ -1,0 +1,195 @@
+//! Runs one module of the catalog on signals that a test makes up.
+
+use crate::blocks::{BlockIndex, Blocks, Io, Operand};
+use crate::catalog::{Entry, Level, Width};
+use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport};
+use crate::notes::NoteEvent;
+
+/// What arrives at an input or param: a held value, or a function of absolute frame and lane.
+pub enum Feed {
+    /// The engine's "constant": nothing moves.
+    Held(f32),
+    /// One value for each frame and lane, in a block.
+    Moving(Box<dyn Fn(u64, usize) -> f32>),
+}
+
+/// One instance with its feeds.
+pub struct Rig {
+    pub entry: &'static Entry,
+    pub width: Width,
+    pub sample_rate: f32,
+    pub transport: Transport,
+    pub audio_in: [Vec<f32>; 4],
+    pub voice_levels: [f32; MAX_LANES],
+    /// Events on absolute frames; `NoteEvent::frame` is ignored.
+    pub notes: Vec<(u64, NoteEvent)>,
+    pub position: u64,
+    pub health: Health,
+    instance: Box<dyn Instance>,
+    inputs: Vec<Feed>,
+    params: Vec<Feed>,
+}
+
+impl Rig {
+    /// A mono instance at 48 kHz on the best instruction set.
+    pub fn new(id: &str) -> Rig {
+        Rig::with(id, Level::detect(), Width::One, 48_000.0)
+    }
+
+    pub fn with(id: &str, level: Level, width: Width, sample_rate: f32) -> Rig {
+        let entry = crate::find(id).unwrap_or_else(|| panic!("no module `{id}`"));
+        let instance = entry.instantiate(level, width, &Setup { sample_rate, seed: 1 });
+        let beats_per_frame = 120.0 / 60.0 / f64::from(sample_rate);
+        Rig {
+            entry,
+            width,
+            sample_rate,
+            transport: Transport { playing: true, tempo: 120.0, anchor_frame: 0, anchor_beat: 0.0, beats_per_frame },
+            audio_in: Default::default(),
+            voice_levels: [0.0; MAX_LANES],
+            notes: Vec::new(),
+            position: 0,
+            health: Health::Fine,
+            instance,
+            inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
+            params: entry.spec.params.iter().map(|param| Feed::Held(param.default)).collect(),
+        }
+    }
+
+    fn feed_at(&mut self, port: &str) -> &mut Feed {
+        let spec = &self.entry.spec;
+        if let Some(index) = spec.input(port) {
+            &mut self.inputs[index]
+        } else if let Some(index) = spec.param(port) {
+            &mut self.params[index]
+        } else {
+            panic!("`{}` has no input or param `{port}`", spec.id)
+        }
+    }
+
+    /// Holds an input or param at a value.
+    pub fn hold(mut self, port: &str, value: f32) -> Rig {
+        *self.feed_at(port) = Feed::Held(value);
+        self
+    }
+
+    /// Sets a choice param by its name.
+    pub fn choose(self, param: &str, name: &str) -> Rig {
+        let spec = &self.entry.spec.params[self.entry.spec.param(param).expect("param")];
+        let crate::ParamKind::Choice(names) = spec.kind else { panic!("`{param}` is no choice") };
+        let index = names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("no choice `{name}`"));
+        self.hold(param, index as f32)
+    }
+
+    /// Moves an input or param with a function of absolute frame and lane.
+    pub fn feed(mut self, port: &str, f: impl Fn(u64, usize) -> f32 + 'static) -> Rig {
+        *self.feed_at(port) = Feed::Moving(Box::new(f));
+        self
+    }
+
+    /// Adds an event on an absolute frame.
+    pub fn note(mut self, frame: u64, event: NoteEvent) -> Rig {
+        self.notes.push((frame, event));
+        self.notes.sort_by_key(|(frame, _)| *frame);
+        self
+    }
+
+    /// Back to silence and to frame 0.
+    pub fn reset(&mut self) {
+        self.instance.reset();
+        self.position = 0;
+        self.health = Health::Fine;
+    }
+
+    /// Runs in full calls.
+    pub fn run(&mut self, frames: usize) -> Vec<Vec<f32>> {
+        self.run_cut(frames, &[MAX_FRAMES])
+    }
+
+    /// Runs in calls of the given lengths, over and over. Gives each output's frames, lanes side by side.
+    pub fn run_cut(&mut self, frames: usize, cuts: &[usize]) -> Vec<Vec<f32>> {
+        let lanes = self.width.lanes();
+        let lines = BlockIndex::lines_for(lanes).max(1);
+        let spec = &self.entry.spec;
+        let (inputs, params, outputs) = (spec.inputs.len(), spec.params.len(), spec.outputs.len());
+        let blocks = Blocks::new(lines * (inputs + params + outputs) as u32);
+        let block = |index: usize| BlockIndex::from_line(index as u32 * lines);
+        let output_blocks: Vec<_> = (0..outputs).map(|index| block(inputs + params + index)).collect();
+        let mut result = vec![Vec::with_capacity(frames * lanes); outputs];
+        let mut cuts = cuts.iter().cycle();
+        let mut done = 0;
+        while done < frames {
+            let length = (*cuts.next().expect("cuts")).clamp(1, MAX_FRAMES).min(frames - done);
+            let operands = |feeds: &[Feed], first: usize| -> Vec<Operand> {
+                feeds
+                    .iter()
+                    .enumerate()
+                    .map(|(index, feed)| match feed {
+                        Feed::Held(value) => Operand::Constant(*value),
+                        Feed::Moving(f) => {
+                            let at = block(first + index);
+                            fill(&blocks, at, lanes, length, |frame, lane| f(self.position + frame as u64, lane));
+                            Operand::Block(at)
+                        }
+                    })
+                    .collect()
+            };
+            let input_operands = operands(&self.inputs, 0);
+            let param_operands = operands(&self.params, inputs);
+            let notes: Vec<NoteEvent> = self
+                .notes
+                .iter()
+                .filter(|(frame, _)| (self.position..self.position + length as u64).contains(frame))
+                .map(|(frame, event)| NoteEvent { frame: (frame - self.position) as u32, ..*event })
+                .collect();
+            let heard = |channel: usize| {
+                let audio = &self.audio_in[channel];
+                let start = (self.position as usize).min(audio.len());
+                &audio[start..(start + length).min(audio.len())]
+            };
+            let cx = Cx {
+                sample_rate: self.sample_rate,
+                frames: length,
+                position: self.position,
+                transport: self.transport,
+                notes: &notes,
+                audio_in: [heard(0), heard(1), heard(2), heard(3)],
+                voice_levels: &self.voice_levels,
+            };
+            // SAFETY: every feed and every output has a block of its own, as wide as the instance.
+            let io = unsafe { Io::new(&blocks, &input_operands, &param_operands, &output_blocks, length) };
+            if self.instance.process(&cx, io) != Health::Fine {
+                self.health = Health::NotFinite;
+            }
+            for (result, at) in result.iter_mut().zip(&output_blocks) {
+                copy(&blocks, *at, lanes, length, result);
+            }
+            self.position += length as u64;
+            done += length;
+        }
+        result
+    }
+}
+
+type Scalar = crate::lanes::Mono<crate::lanes::Baseline>;
+
+fn flat(blocks: &Blocks, at: BlockIndex, lanes: usize) -> impl Iterator<Item = &mut [Scalar]> {
+    // A wide block is read as consecutive mono blocks, which have the same floats in the same order.
+    (0..lanes as u32).map(move |part| {
+        let line = at.line() + part * BlockIndex::lines_for(1);
+        // SAFETY: the parts are distinct, and no module runs while the rig looks.
+        unsafe { blocks.write::<Scalar>(BlockIndex::from_line(line), MAX_FRAMES) }
+    })
+}
+
+fn fill(blocks: &Blocks, at: BlockIndex, lanes: usize, frames: usize, f: impl Fn(usize, usize) -> f32) {
+    use crate::lanes::Lanes;
+    for (index, value) in flat(blocks, at, lanes).flatten().enumerate().take(frames * lanes) {
+        *value = Scalar::splat(f(index / lanes, index % lanes));
+    }
+}
+
+fn copy(blocks: &Blocks, at: BlockIndex, lanes: usize, frames: usize, into: &mut Vec<f32>) {
+    use crate::lanes::Lanes;
+    into.extend(flat(blocks, at, lanes).flatten().take(frames * lanes).map(|value| value.sum()));
+}
