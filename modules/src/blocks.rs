@@ -3,7 +3,8 @@
 use core::cell::UnsafeCell;
 
 use crate::contract::{In, MAX_FRAMES, Out, Signal};
-use crate::lanes::Lanes;
+use crate::catalog::Width;
+use crate::lanes::{Baseline, Lanes, Mono};
 
 /// Floats in one cache line; every block starts on one.
 const LINE: usize = 16;
@@ -184,6 +185,18 @@ impl<'a> Io<'a> {
             let frames = unsafe { self.blocks.read::<V>(*block, self.frames) };
             frames.last().is_none_or(|frame| frame.as_slice().iter().fold(0.0, |sum, lane| sum + lane * 0.0) == 0.0)
         })
+    }
+
+    /// Writes silence to every output of a module this wide, in place of a call of the module.
+    pub fn silence_any(&self, width: Width) {
+        for block in self.outputs {
+            // Whatever the lanes, a wide block is as long as so many mono ones.
+            for part in 0..width.lanes() as u32 {
+                let line = block.line() + part * BlockIndex::lines_for(1);
+                // SAFETY: `new` demands that outputs are this wide and that nobody else uses them.
+                unsafe { self.blocks.write::<Mono<Baseline>>(BlockIndex(line), MAX_FRAMES) }.fill(Mono::splat(0.0));
+            }
+        }
     }
 
     /// Writes silence to every output.

@@ -1,3 +1,4 @@
 //! DSP primitives, each once. Modules are short because these are not.
 
+pub mod beats;
 pub mod math;

@@ -11,10 +11,18 @@ pub mod contract;
 pub mod kit;
 pub mod lanes;
 pub mod notes;
+pub mod routing;
 pub mod spec;
 
 #[cfg(test)]
+mod promises;
+#[cfg(test)]
 mod rig;
+
+/// Tests abort where a module allocates while it makes sound.
+#[cfg(test)]
+#[global_allocator]
+static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
 pub use blocks::{BlockIndex, Blocks, Io, Operand};
 pub use catalog::{Entry, Level, Width, find};

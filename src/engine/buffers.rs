@@ -1,0 +1,44 @@
+//! Which memory each signal of a plan lives in.
+
+use weft_modules::{BlockIndex, Width};
+
+/// Hands out blocks and takes them back, so that signals whose lives do not overlap share memory and
+/// a large patch stays in cache.
+pub(super) struct BlockPool {
+    lines: u32,
+    free: [Vec<BlockIndex>; 3],
+}
+
+fn class(width: Width) -> usize {
+    match width {
+        Width::One => 0,
+        Width::Eight => 1,
+        Width::Sixteen => 2,
+    }
+}
+
+impl BlockPool {
+    /// A pool whose blocks start after the first `reserved` cache lines.
+    pub(super) fn after(reserved: u32) -> BlockPool {
+        BlockPool { lines: reserved, free: Default::default() }
+    }
+
+    /// A block nobody else holds.
+    pub(super) fn take(&mut self, width: Width) -> BlockIndex {
+        self.free[class(width)].pop().unwrap_or_else(|| {
+            let block = BlockIndex::from_line(self.lines);
+            self.lines += BlockIndex::lines_for(width.lanes());
+            block
+        })
+    }
+
+    /// Takes a block back.
+    pub(super) fn give(&mut self, width: Width, block: BlockIndex) {
+        self.free[class(width)].push(block);
+    }
+
+    /// How many cache lines all blocks take.
+    pub(super) fn lines(&self) -> u32 {
+        self.lines
+    }
+}

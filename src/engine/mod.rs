@@ -1,0 +1,27 @@
+//! From a patch to sound: [`compile`] makes a [`Plan`], a [`Player`] runs it.
+//!
+//! The plan is made off the audio thread and may fail; the player owns it on the audio thread and
+//! cannot. Plans travel by [`handover`].
+
+mod buffers;
+mod compile;
+mod denormals;
+mod faults;
+pub mod handover;
+mod order;
+mod params;
+mod plan;
+mod player;
+mod slots;
+mod transport;
+mod voices;
+
+pub use compile::{CompileError, compile};
+pub use faults::{Fault, FaultBoard};
+pub use plan::Plan;
+pub use player::{Event, EventKind, Player};
+pub use slots::{SLOTS, SlotInfo, SlotTable};
+pub use transport::HostTransport;
+
+/// The sample rates Weft plays at, in frames per second; others are brought into this range.
+pub const SAMPLE_RATES: std::ops::RangeInclusive<f32> = 8_000.0..=384_000.0;

@@ -1,0 +1,241 @@
+//! A param on the audio thread: where its knob stands, where it is going, and when.
+
+use weft_modules::routing::{Shape, Term};
+use weft_modules::{BlockIndex, MAX_FRAMES, ParamSpec, Smoothing};
+
+/// No further event.
+const NONE: u32 = u32::MAX;
+
+/// A change of one param on a frame of the coming call.
+#[derive(Clone, Copy, Debug)]
+struct Change {
+    frame: u32,
+    normalized: f32,
+    next: u32,
+}
+
+/// The changes of one call, chained by param, in storage that never grows.
+pub(super) struct Changes {
+    changes: Vec<Change>,
+}
+
+impl Changes {
+    /// 1,024 slots moving four times within 64 frames. Beyond that a param's last change wins.
+    const CAPACITY: usize = 4096;
+
+    pub(super) fn new() -> Changes {
+        Changes { changes: Vec::with_capacity(Self::CAPACITY) }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.changes.clear();
+    }
+}
+
+/// How a knob travels to a new place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Glide {
+    AtOnce,
+    /// Arrives after this many frames.
+    Even(u32),
+    /// Covers this share of the way each frame.
+    Decaying(f32),
+}
+
+/// Travel this close to its goal has arrived: below the resolution of any host's automation.
+const ARRIVED: f32 = 1e-6;
+
+/// One param of one instance.
+pub(super) struct Param {
+    node: u32,
+    spec: &'static ParamSpec,
+    /// How travel becomes value.
+    pub(super) shape: Shape,
+    /// Cables into it.
+    pub(super) terms: Box<[Term]>,
+    /// Where its frames go while it moves.
+    pub(super) block: BlockIndex,
+    glide: Glide,
+    plain: f32,
+    goal: f32,
+    travel: f32,
+    start: f32,
+    left: u32,
+    moving: bool,
+    last_goal: f32,
+    first_change: u32,
+    last_change: u32,
+}
+
+/// What [`Param::advance`] found out about a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Motion {
+    /// The param holds still from the first to the last frame.
+    Still,
+    /// It moved.
+    Moved,
+}
+
+impl Param {
+    pub(super) fn new(
+        node: u32,
+        spec: &'static ParamSpec,
+        plain: f32,
+        terms: Box<[Term]>,
+        block: BlockIndex,
+        sample_rate: f32,
+    ) -> Param {
+        let plain = spec.legal(plain);
+        let goal = spec.normalized(plain);
+        let glide = match spec.smoothing {
+            Smoothing::None => Glide::AtOnce,
+            Smoothing::Linear(seconds) => Glide::Even(((seconds * sample_rate) as u32).max(1)),
+            Smoothing::Exponential(seconds) => Glide::Decaying(1.0 - (-1.0 / (seconds * sample_rate).max(1e-3)).exp()),
+        };
+        Param {
+            node,
+            spec,
+            shape: Shape::of(spec),
+            terms,
+            block,
+            glide,
+            plain,
+            goal,
+            travel: goal,
+            start: goal,
+            left: 0,
+            moving: false,
+            last_goal: goal,
+            first_change: NONE,
+            last_change: NONE,
+        }
+    }
+
+    /// The node of the plan it belongs to.
+    pub(super) fn node(&self) -> u32 {
+        self.node
+    }
+
+    /// The value it has or is going to.
+    pub(super) fn plain(&self) -> f32 {
+        self.plain
+    }
+
+    /// Whether it may hold another value in the coming call than [`Param::plain`].
+    pub(super) fn is_busy(&self) -> bool {
+        self.moving || self.first_change != NONE || !self.terms.is_empty()
+    }
+
+    /// Sets a new goal on a frame of the coming call; frames must not decrease.
+    ///
+    /// The travel it has already is no change, so values restored from a saved patch stay exact.
+    pub(super) fn change(&mut self, changes: &mut Changes, frame: u32, normalized: f32) {
+        if normalized.is_nan() {
+            return;
+        }
+        let normalized = normalized.clamp(0.0, 1.0);
+        if normalized == self.last_goal {
+            return;
+        }
+        self.last_goal = normalized;
+        if changes.changes.len() == changes.changes.capacity() {
+            match changes.changes.get_mut(self.last_change as usize) {
+                Some(last) => last.normalized = normalized,
+                None => self.aim(normalized),
+            }
+            return;
+        }
+        let index = changes.changes.len() as u32;
+        changes.changes.push(Change { frame, normalized, next: NONE });
+        match changes.changes.get_mut(self.last_change as usize) {
+            Some(last) => last.next = index,
+            None => self.first_change = index,
+        }
+        self.last_change = index;
+    }
+
+    fn aim(&mut self, normalized: f32) {
+        self.goal = normalized;
+        self.plain = self.spec.plain(normalized);
+        match self.glide {
+            Glide::AtOnce => {
+                self.travel = normalized;
+                self.moving = false;
+            }
+            Glide::Even(frames) => {
+                self.start = self.travel;
+                self.left = frames;
+                self.moving = true;
+            }
+            Glide::Decaying(_) => self.moving = true,
+        }
+    }
+
+    fn step(&mut self) {
+        match self.glide {
+            Glide::AtOnce => self.moving = false,
+            Glide::Even(frames) => {
+                self.left = self.left.saturating_sub(1);
+                self.moving = self.left > 0;
+                self.travel = if self.moving {
+                    self.goal + (self.start - self.goal) * (self.left as f32 / frames as f32)
+                } else {
+                    self.goal
+                };
+            }
+            Glide::Decaying(share) => {
+                self.travel += (self.goal - self.travel) * share;
+                self.moving = (self.goal - self.travel).abs() > ARRIVED;
+                if !self.moving {
+                    self.travel = self.goal;
+                }
+            }
+        }
+    }
+
+    /// Runs through a call: the travel in each frame, and the exact value in frames in which the knob
+    /// stands still (no number elsewhere).
+    pub(super) fn advance(
+        &mut self,
+        changes: &Changes,
+        frames: usize,
+        travel: &mut [f32; MAX_FRAMES],
+        exact: &mut [f32; MAX_FRAMES],
+    ) -> Motion {
+        let mut next = self.first_change;
+        (self.first_change, self.last_change) = (NONE, NONE);
+        if next == NONE && !self.moving {
+            travel.fill(self.travel);
+            return Motion::Still;
+        }
+        for (frame, (travel, exact)) in travel.iter_mut().zip(exact).enumerate().take(frames) {
+            while let Some(change) = changes.changes.get(next as usize).filter(|change| change.frame as usize <= frame) {
+                next = change.next;
+                self.aim(change.normalized);
+            }
+            if self.moving {
+                self.step();
+            }
+            *travel = self.travel;
+            *exact = if self.moving { f32::NAN } else { self.plain };
+        }
+        while let Some(change) = changes.changes.get(next as usize) {
+            next = change.next;
+            self.aim(change.normalized);
+        }
+        Motion::Moved
+    }
+
+    /// Whether the values between travels follow the curve; switches jump from value to value.
+    pub(super) fn is_continuous(&self) -> bool {
+        self.spec.is_continuous()
+    }
+
+    /// Arrives at once and forgets what was to come.
+    pub(super) fn settle(&mut self) {
+        self.aim(self.last_goal);
+        self.travel = self.goal;
+        self.moving = false;
+        (self.first_change, self.last_change) = (NONE, NONE);
+    }
+}

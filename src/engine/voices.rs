@@ -1,0 +1,67 @@
+//! What the player tells note sources about their voices, and the notes it carries to them.
+
+use weft_modules::{MAX_FRAMES, MAX_LANES, NoteEvent, NoteKind};
+
+/// The absolute frames at which levels are renewed are multiples of this.
+pub(super) const GRID: u64 = MAX_FRAMES as u64;
+
+/// How much of a level remains after one grid step, about 13 ms for half at 48 kHz: longer than a
+/// period of the lowest notes, so a voice does not seem quiet while its wave crosses zero.
+const DECAY: f32 = 0.93;
+
+/// How loud the voices of one note source are where they are summed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct VoiceLevels {
+    /// As of the last grid frame.
+    pub(super) settled: [f32; MAX_LANES],
+    /// Peaks since then.
+    rising: [f32; MAX_LANES],
+}
+
+impl VoiceLevels {
+    /// Takes in the peaks of a call.
+    pub(super) fn raise(&mut self, peaks: &[f32; MAX_LANES]) {
+        for (rising, peak) in self.rising.iter_mut().zip(peaks) {
+            *rising = rising.max(*peak);
+        }
+    }
+
+    /// Takes over the peaks; called exactly on grid frames.
+    pub(super) fn settle(&mut self) {
+        for (settled, rising) in self.settled.iter_mut().zip(&mut self.rising) {
+            *settled = rising.max(*settled * DECAY);
+            *rising = 0.0;
+        }
+    }
+}
+
+/// Notes of one call, in storage that never grows.
+pub(super) struct NoteQueue {
+    events: Vec<NoteEvent>,
+}
+
+impl NoteQueue {
+    /// More than this many events within 64 frames is no music; new notes are then left out.
+    const NOTES: usize = 1024;
+    /// Room beyond that for what ends or bends notes, so that none hangs.
+    const EVENTS: usize = 4 * Self::NOTES;
+
+    pub(super) fn new() -> NoteQueue {
+        NoteQueue { events: Vec::with_capacity(Self::EVENTS) }
+    }
+
+    pub(super) fn push(&mut self, event: NoteEvent) {
+        let room = if matches!(event.kind, NoteKind::On { .. }) { Self::NOTES } else { Self::EVENTS };
+        if self.events.len() < room {
+            self.events.push(event);
+        }
+    }
+
+    pub(super) fn events(&self) -> &[NoteEvent] {
+        &self.events
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.events.clear();
+    }
+}
