@@ -17,6 +17,8 @@ pub mod spec;
 #[cfg(test)]
 mod promises;
 #[cfg(test)]
+mod responses;
+#[cfg(test)]
 mod rig;
 
 /// Tests abort where a module allocates while it makes sound.
@@ -31,6 +33,11 @@ pub use notes::{NoteEvent, NoteKind};
 pub use spec::{Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing};
 
 catalog::modules! {
+    io {
+        audio_in: AudioIn,
+        audio_out: AudioOut,
+        notes: Notes,
+    }
     oscillator {
         sine: Sine,
     }

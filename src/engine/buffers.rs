@@ -7,6 +7,17 @@ use weft_modules::{BlockIndex, Width};
 pub(super) struct BlockPool {
     lines: u32,
     free: [Vec<BlockIndex>; 3],
+    sharing: Sharing,
+}
+
+/// Whether memory is used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// As soon as its last reader has run.
+    ByLiveness,
+    /// Never: the plan that shared memory is checked against.
+    #[cfg(test)]
+    Never,
 }
 
 fn class(width: Width) -> usize {
@@ -19,8 +30,8 @@ fn class(width: Width) -> usize {
 
 impl BlockPool {
     /// A pool whose blocks start after the first `reserved` cache lines.
-    pub(super) fn after(reserved: u32) -> BlockPool {
-        BlockPool { lines: reserved, free: Default::default() }
+    pub(super) fn after(reserved: u32, sharing: Sharing) -> BlockPool {
+        BlockPool { lines: reserved, free: Default::default(), sharing }
     }
 
     /// A block nobody else holds.
@@ -34,7 +45,9 @@ impl BlockPool {
 
     /// Takes a block back.
     pub(super) fn give(&mut self, width: Width, block: BlockIndex) {
-        self.free[class(width)].push(block);
+        if self.sharing == Sharing::ByLiveness {
+            self.free[class(width)].push(block);
+        }
     }
 
     /// How many cache lines all blocks take.

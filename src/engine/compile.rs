@@ -7,11 +7,11 @@ use thiserror::Error;
 use weft_modules::routing::Term;
 use weft_modules::{BlockIndex, Blocks, Entry, Level, Operand, Setup, Voicing, Width, find};
 
-use super::buffers::BlockPool;
+use super::buffers::{BlockPool, Sharing};
 use super::faults::FaultBoard;
 use super::order::running_order;
 use super::params::Param;
-use super::plan::{Mix, Node, Plan, Step};
+use super::plan::{Mix, Node, NodeState, Place, Plan, Step};
 use super::voices::VoiceLevels;
 use super::{SAMPLE_RATES, SLOTS};
 use crate::patch::Patch;
@@ -77,6 +77,10 @@ fn seed(id: &str) -> u32 {
 /// # Errors
 /// [`CompileError::Cycle`] if cables run in a circle.
 pub fn compile(patch: &Patch, sample_rate: f32) -> Result<Plan, CompileError> {
+    compile_sharing(patch, sample_rate, Sharing::ByLiveness)
+}
+
+pub(super) fn compile_sharing(patch: &Patch, sample_rate: f32, sharing: Sharing) -> Result<Plan, CompileError> {
     let sample_rate = if sample_rate.is_finite() {
         sample_rate.clamp(*SAMPLE_RATES.start(), *SAMPLE_RATES.end())
     } else {
@@ -92,7 +96,7 @@ pub fn compile(patch: &Patch, sample_rate: f32) -> Result<Plan, CompileError> {
     let order = running_order(modules.len(), &edges).map_err(|path| CompileError::Cycle {
         path: path.iter().chain(path.first()).map(|node| modules[*node].id.to_owned()).collect(),
     })?;
-    Ok(Builder::new(patch, &modules, &wires, &order, sample_rate).build())
+    Ok(Builder::new(patch, &modules, &wires, &order, sample_rate, sharing).build())
 }
 
 fn wires(patch: &Patch, modules: &[Known<'_>]) -> Vec<Wire> {
@@ -118,12 +122,10 @@ fn wires(patch: &Patch, modules: &[Known<'_>]) -> Vec<Wire> {
         .collect()
 }
 
-/// Lanes of each node, and the note sources whose voices it carries.
+/// Lanes of each node, and the note sources whose voices it carries, by their places in the plan.
 struct Voices {
     widths: Vec<Width>,
     sources: Vec<Vec<u32>>,
-    own_source: Vec<Option<u32>>,
-    count: u32,
 }
 
 impl Voices {
@@ -131,17 +133,13 @@ impl Voices {
         let mut voices = Voices {
             widths: vec![Width::One; modules.len()],
             sources: vec![Vec::new(); modules.len()],
-            own_source: vec![None; modules.len()],
-            count: 0,
         };
-        for &node in order {
+        for (place, &node) in order.iter().enumerate() {
             match modules[node].entry.spec.voicing {
                 Voicing::NoteSource => {
                     let wanted = patch.value(modules[node].id, "voices").unwrap_or(1.0);
                     voices.widths[node] = Width::for_voices(wanted as usize);
-                    voices.sources[node] = vec![voices.count];
-                    voices.own_source[node] = Some(voices.count);
-                    voices.count += 1;
+                    voices.sources[node] = vec![place as u32];
                 }
                 Voicing::PerVoice => {
                     let width = into[node].iter().map(|wire| voices.widths[wire.from]).max();
@@ -174,7 +172,6 @@ struct Builder<'a> {
     places: HashMap<Value, BlockIndex>,
     steps: Vec<Step>,
     nodes: Vec<Node>,
-    params: Vec<Param>,
 }
 
 impl<'a> Builder<'a> {
@@ -184,6 +181,7 @@ impl<'a> Builder<'a> {
         wires: &'a [Wire],
         order: &'a [usize],
         sample_rate: f32,
+        sharing: Sharing,
     ) -> Builder<'a> {
         let mut into: Vec<Vec<&Wire>> = modules.iter().map(|_| Vec::new()).collect();
         for wire in wires {
@@ -199,12 +197,11 @@ impl<'a> Builder<'a> {
             voices,
             sample_rate,
             level: Level::detect(),
-            pool: BlockPool::after(scratch.unwrap_or(0)),
+            pool: BlockPool::after(scratch.unwrap_or(0), sharing),
             readers: HashMap::new(),
             places: HashMap::new(),
             steps: Vec::new(),
             nodes: Vec::new(),
-            params: Vec::new(),
         };
         builder.count_readers();
         builder
@@ -325,7 +322,7 @@ impl<'a> Builder<'a> {
     fn add(&mut self, node: usize) {
         let Known { id, entry } = &self.modules[node];
         let (id, spec, width) = (*id, &entry.spec, self.voices.widths[node]);
-        let mut scratch = BlockPool::after(0);
+        let mut scratch = BlockPool::after(0, Sharing::ByLiveness);
         let mut mixes = Vec::new();
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for input in 0..spec.inputs.len() {
@@ -343,17 +340,13 @@ impl<'a> Builder<'a> {
                 }
             });
         }
-        let first_param = self.params.len() as u32;
         let mut params = Vec::with_capacity(spec.params.len());
-        let mut busy = false;
-        for (index, param_spec) in spec.params.iter().enumerate() {
+        let mut knobs = Vec::with_capacity(spec.params.len());
+        for (index, param) in spec.params.iter().enumerate() {
             let wires = self.wires_at(node, Target::Param(index));
-            let terms = self.terms(&wires);
-            let plain = self.patch.value(id, param_spec.id).unwrap_or(param_spec.default);
-            let param = Param::new(self.nodes.len() as u32, param_spec, plain, terms, scratch.take(width), self.sample_rate);
-            params.push(Operand::Constant(param.plain()));
-            busy |= param.is_busy();
-            self.params.push(param);
+            knobs.push(Mix { terms: self.terms(&wires), to: scratch.take(width) });
+            let plain = self.patch.value(id, param.id).unwrap_or(param.default);
+            params.push(Param::new(param, plain, self.sample_rate));
         }
         let outputs: Box<[BlockIndex]> = (0..spec.outputs.len())
             .map(|output| {
@@ -370,16 +363,20 @@ impl<'a> Builder<'a> {
         }
         let setup = Setup { sample_rate: self.sample_rate, seed: seed(id) };
         self.nodes.push(Node {
-            instance: entry.instantiate(self.level, width, &setup),
             width,
             inputs: inputs.into(),
-            params: params.into(),
+            params: params.iter().map(|param| Operand::Constant(param.plain())).collect(),
             outputs,
             mixes: mixes.into(),
-            first_param,
-            busy,
-            source: self.voices.own_source[node],
-            failed: false,
+            modulated: knobs.iter().any(|knob| !knob.terms.is_empty()),
+            knobs: knobs.into(),
+            state: Box::new(NodeState {
+                instance: entry.instantiate(self.level, width, &setup),
+                params: params.into(),
+                voices: VoiceLevels::default(),
+                moving: false,
+                failed: false,
+            }),
         });
         for value in self.values_read_by(node) {
             self.release(value);
@@ -396,16 +393,16 @@ impl<'a> Builder<'a> {
         for &node in self.order {
             self.add(node);
         }
-        let mut slots: Box<[Option<u32>]> = vec![None; SLOTS].into();
+        let mut slots: Box<[Option<Place>]> = vec![None; SLOTS].into();
         for (slot, bound) in &self.patch.slots {
             let Some(place) = usize::from(*slot).checked_sub(1).and_then(|index| slots.get_mut(index)) else {
                 continue;
             };
-            let at = self.order.iter().position(|&node| self.modules[node].id == bound.module);
-            *place = at.and_then(|at| {
-                let spec = &self.modules[self.order[at]].entry.spec;
+            let node = self.order.iter().position(|&node| self.modules[node].id == bound.module);
+            *place = node.and_then(|node| {
+                let spec = &self.modules[self.order[node]].entry.spec;
                 let param = spec.param(&bound.param)?;
-                (!spec.params[param].setting).then_some(self.nodes[at].first_param + param as u32)
+                (!spec.params[param].setting).then_some(Place { node: node as u32, param: param as u32 })
             });
         }
         let faults = FaultBoard::new(self.order.iter().map(|&node| self.modules[node].id.to_owned()));
@@ -414,10 +411,12 @@ impl<'a> Builder<'a> {
             sample_rate: self.sample_rate,
             steps: self.steps.into(),
             nodes: self.nodes.into(),
-            params: self.params.into(),
+            sources: (0..self.order.len())
+                .filter(|place| self.modules[self.order[*place]].entry.spec.voicing == Voicing::NoteSource)
+                .map(|place| place as u32)
+                .collect(),
             slots,
             blocks: Blocks::new(self.pool.lines()),
-            voices: vec![VoiceLevels::default(); self.voices.count as usize].into(),
             faults: Arc::new(faults),
         }
     }

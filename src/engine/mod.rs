@@ -25,3 +25,6 @@ pub use transport::HostTransport;
 
 /// The sample rates Weft plays at, in frames per second; others are brought into this range.
 pub const SAMPLE_RATES: std::ops::RangeInclusive<f32> = 8_000.0..=384_000.0;
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! A param on the audio thread: where its knob stands, where it is going, and when.
 
-use weft_modules::routing::{Shape, Term};
-use weft_modules::{BlockIndex, MAX_FRAMES, ParamSpec, Smoothing};
+use weft_modules::routing::Shape;
+use weft_modules::{MAX_FRAMES, ParamSpec, Smoothing};
 
 /// No further event.
 const NONE: u32 = u32::MAX;
@@ -47,14 +47,9 @@ const ARRIVED: f32 = 1e-6;
 
 /// One param of one instance.
 pub(super) struct Param {
-    node: u32,
     spec: &'static ParamSpec,
     /// How travel becomes value.
     pub(super) shape: Shape,
-    /// Cables into it.
-    pub(super) terms: Box<[Term]>,
-    /// Where its frames go while it moves.
-    pub(super) block: BlockIndex,
     glide: Glide,
     plain: f32,
     goal: f32,
@@ -77,14 +72,7 @@ pub(super) enum Motion {
 }
 
 impl Param {
-    pub(super) fn new(
-        node: u32,
-        spec: &'static ParamSpec,
-        plain: f32,
-        terms: Box<[Term]>,
-        block: BlockIndex,
-        sample_rate: f32,
-    ) -> Param {
+    pub(super) fn new(spec: &'static ParamSpec, plain: f32, sample_rate: f32) -> Param {
         let plain = spec.legal(plain);
         let goal = spec.normalized(plain);
         let glide = match spec.smoothing {
@@ -93,11 +81,8 @@ impl Param {
             Smoothing::Exponential(seconds) => Glide::Decaying(1.0 - (-1.0 / (seconds * sample_rate).max(1e-3)).exp()),
         };
         Param {
-            node,
             spec,
             shape: Shape::of(spec),
-            terms,
-            block,
             glide,
             plain,
             goal,
@@ -111,19 +96,14 @@ impl Param {
         }
     }
 
-    /// The node of the plan it belongs to.
-    pub(super) fn node(&self) -> u32 {
-        self.node
-    }
-
     /// The value it has or is going to.
     pub(super) fn plain(&self) -> f32 {
         self.plain
     }
 
-    /// Whether it may hold another value in the coming call than [`Param::plain`].
-    pub(super) fn is_busy(&self) -> bool {
-        self.moving || self.first_change != NONE || !self.terms.is_empty()
+    /// Whether it is on its way.
+    pub(super) fn is_moving(&self) -> bool {
+        self.moving
     }
 
     /// Sets a new goal on a frame of the coming call; frames must not decrease.

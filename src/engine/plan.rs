@@ -19,11 +19,18 @@ pub struct Plan {
     pub(super) sample_rate: f32,
     pub(super) steps: Box<[Step]>,
     pub(super) nodes: Box<[Node]>,
-    pub(super) params: Box<[Param]>,
-    pub(super) slots: Box<[Option<u32>]>,
+    /// Nodes that make voices.
+    pub(super) sources: Box<[u32]>,
+    pub(super) slots: Box<[Option<Place>]>,
     pub(super) blocks: Blocks,
-    pub(super) voices: Box<[VoiceLevels]>,
     pub(super) faults: Arc<FaultBoard>,
+}
+
+/// Where a param is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) node: u32,
+    pub(super) param: u32,
 }
 
 /// One thing to do in a call, in running order.
@@ -34,32 +41,40 @@ pub(super) enum Step {
     Spread { width: Width, from: BlockIndex, to: BlockIndex },
     /// Copy eight lanes into sixteen.
     Widen { from: BlockIndex, to: BlockIndex },
-    /// Sum the lanes; the voices of these note sources are heard here.
+    /// Sum the lanes; the voices of these nodes are heard here.
     SumLanes { width: Width, from: BlockIndex, to: BlockIndex, sources: Box<[u32]> },
     /// Add to what the host hears.
     Output { left: BlockIndex, right: BlockIndex },
 }
 
-/// One module of the plan.
+/// One module of the plan: where it reads and writes.
 pub(super) struct Node {
-    pub(super) instance: Box<dyn Instance>,
     pub(super) width: Width,
     pub(super) inputs: Box<[Operand]>,
     pub(super) params: Box<[Operand]>,
     pub(super) outputs: Box<[BlockIndex]>,
     /// Sums to make before it runs.
     pub(super) mixes: Box<[Mix]>,
-    /// Its first param in [`Plan::params`].
-    pub(super) first_param: u32,
+    /// What moves each param, and where its frames go.
+    pub(super) knobs: Box<[Mix]>,
+    /// Whether a cable moves one of its params.
+    pub(super) modulated: bool,
+    pub(super) state: Box<NodeState>,
+}
+
+/// What a module remembers from call to call.
+pub(super) struct NodeState {
+    pub(super) instance: Box<dyn Instance>,
+    pub(super) params: Box<[Param]>,
+    /// How loud its voices are, for note sources.
+    pub(super) voices: VoiceLevels,
     /// Whether some param may move in the coming call.
-    pub(super) busy: bool,
-    /// Which entry of [`Plan::voices`] is its own, for note sources.
-    pub(super) source: Option<u32>,
+    pub(super) moving: bool,
     /// Whether it failed and must not run again.
     pub(super) failed: bool,
 }
 
-/// Several cables into one input.
+/// Cables into one input or param.
 pub(super) struct Mix {
     pub(super) terms: Box<[Term]>,
     pub(super) to: BlockIndex,

@@ -10,7 +10,7 @@ use weft_modules::{
 use super::denormals::FlushToZero;
 use super::faults::Fault;
 use super::params::{Changes, Motion, Param};
-use super::plan::{Node, Plan, Step};
+use super::plan::{Mix, Node, Plan, Step};
 use super::transport::{Clock, HostTransport};
 use super::voices::{GRID, NoteQueue, VoiceLevels};
 
@@ -75,13 +75,12 @@ impl Player {
     /// Realtime safety: yes.
     pub fn reset(&mut self) {
         for node in &mut self.plan.nodes {
-            node.instance.reset();
-            node.busy = true;
+            node.state.instance.reset();
+            node.state.params.iter_mut().for_each(Param::settle);
+            node.state.voices = VoiceLevels::default();
+            // Has the settled values handed over.
+            node.state.moving = true;
         }
-        for param in &mut self.plan.params {
-            param.settle();
-        }
-        self.plan.voices.fill(Default::default());
         self.changes.clear();
         self.notes.clear();
         self.clock = Clock::new(self.plan.sample_rate);
@@ -124,8 +123,11 @@ impl Player {
             self.run(transport, heard, onto, end - start);
             self.position = self.position.wrapping_add((end - start) as u64);
             if self.position.is_multiple_of(GRID) {
-                for voices in &mut self.plan.voices {
-                    voices.settle();
+                let plan = &mut *self.plan;
+                for source in &plan.sources {
+                    if let Some(node) = plan.nodes.get_mut(*source as usize) {
+                        node.state.voices.settle();
+                    }
                 }
             }
             start = end;
@@ -140,13 +142,11 @@ impl Player {
         match event.kind {
             EventKind::Note(note) => self.notes.push(NoteEvent { frame, ..note }),
             EventKind::Slot { slot, normalized } => {
-                let Some(Some(index)) = self.plan.slots.get(usize::from(slot)).copied() else { return };
-                if let Some(param) = self.plan.params.get_mut(index as usize) {
+                let Some(Some(place)) = self.plan.slots.get(usize::from(slot)).copied() else { return };
+                let Some(node) = self.plan.nodes.get_mut(place.node as usize) else { return };
+                if let Some(param) = node.state.params.get_mut(place.param as usize) {
                     param.change(&mut self.changes, frame, normalized);
-                    let owner = param.node() as usize;
-                    if let Some(node) = self.plan.nodes.get_mut(owner) {
-                        node.busy = true;
-                    }
+                    node.state.moving = true;
                 }
             }
         }
@@ -182,7 +182,7 @@ impl Player {
                 let node = *node as usize;
                 plan.faults.count(node, Fault::Failed);
                 if let Some(node) = plan.nodes.get_mut(node) {
-                    node.failed = true;
+                    node.state.failed = true;
                 }
                 // Runs the step again, which now writes silence.
                 first = at;
@@ -215,8 +215,8 @@ impl Plan {
                 // SAFETY: see above.
                 unsafe { routing::sum_lanes(self.level, *width, &self.blocks, *from, *to, frames, &mut peaks) };
                 for source in sources {
-                    if let Some(voices) = self.voices.get_mut(*source as usize) {
-                        voices.raise(&peaks);
+                    if let Some(node) = self.nodes.get_mut(*source as usize) {
+                        node.state.voices.raise(&peaks);
                     }
                 }
             }
@@ -229,7 +229,7 @@ impl Plan {
             Some(Step::Run(node)) => {
                 let index = *node as usize;
                 if let Some(node) = self.nodes.get_mut(index)
-                    && node.run(self.level, &self.blocks, &mut self.params, &self.voices, cx, changes) == Health::NotFinite
+                    && node.run(self.level, &self.blocks, cx, changes) == Health::NotFinite
                 {
                     self.faults.count(index, Fault::NotFinite);
                 }
@@ -239,56 +239,50 @@ impl Plan {
 }
 
 impl Node {
-    fn run(
-        &mut self,
-        level: Level,
-        blocks: &Blocks,
-        params: &mut [Param],
-        voices: &[VoiceLevels],
-        cx: &Cx<'_>,
-        changes: &Changes,
-    ) -> Health {
+    fn run(&mut self, level: Level, blocks: &Blocks, cx: &Cx<'_>, changes: &Changes) -> Health {
         for mix in &self.mixes {
             // SAFETY: sums go to memory that only this node uses, and only now.
             unsafe { routing::mix(level, self.width, blocks, &mix.terms, mix.to, cx.frames) };
         }
-        if self.busy {
-            let own = params.get_mut(self.first_param as usize..).unwrap_or_default();
-            self.busy = false;
-            for (operand, param) in self.params.iter_mut().zip(own) {
-                *operand = param.render(level, self.width, blocks, cx.frames, changes);
-                self.busy |= param.is_busy();
+        let state = &mut *self.state;
+        if self.modulated || state.moving {
+            state.moving = false;
+            for ((operand, knob), param) in self.params.iter_mut().zip(&self.knobs).zip(&mut state.params) {
+                *operand = param.render(level, self.width, blocks, knob, cx.frames, changes);
+                state.moving |= param.is_moving();
             }
         }
-        let cx = Cx {
-            voice_levels: self
-                .source
-                .and_then(|source| voices.get(source as usize))
-                .map_or(&SILENT, |voices| &voices.settled),
-            ..*cx
-        };
+        let cx = Cx { voice_levels: &state.voices.settled, ..*cx };
         // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
         let io = unsafe { Io::new(blocks, &self.inputs, &self.params, &self.outputs, cx.frames) };
-        if self.failed {
+        if state.failed {
             io.silence_any(self.width);
             return Health::Fine;
         }
-        self.instance.process(&cx, io)
+        state.instance.process(&cx, io)
     }
 }
 
 impl Param {
     /// Gives the node what to read in this call.
-    fn render(&mut self, level: Level, width: Width, blocks: &Blocks, frames: usize, changes: &Changes) -> Operand {
+    fn render(
+        &mut self,
+        level: Level,
+        width: Width,
+        blocks: &Blocks,
+        knob: &Mix,
+        frames: usize,
+        changes: &Changes,
+    ) -> Operand {
         let mut travel = [0.0; MAX_FRAMES];
         let mut exact = [f32::NAN; MAX_FRAMES];
         let motion = self.advance(changes, frames, &mut travel, &mut exact);
-        if !self.terms.is_empty() {
+        if !knob.terms.is_empty() {
             // SAFETY: the frames of a param go to memory that only its node uses, and only now.
             unsafe {
-                routing::modulate(level, width, blocks, self.shape, &travel, &self.terms, self.block, frames);
+                routing::modulate(level, width, blocks, self.shape, &travel, &knob.terms, knob.to, frames);
             }
-            return Operand::Block(self.block);
+            return Operand::Block(knob.to);
         }
         if motion == Motion::Still {
             return Operand::Constant(self.plain());
@@ -303,7 +297,7 @@ impl Param {
             }
         }
         // SAFETY: as above.
-        unsafe { routing::write(level, width, blocks, values, self.block) };
-        Operand::Block(self.block)
+        unsafe { routing::write(level, width, blocks, values, knob.to) };
+        Operand::Block(knob.to)
     }
 }

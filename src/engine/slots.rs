@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use weft_modules::spec::title;
 use weft_modules::{ParamKind, ParamSpec};
 
-use crate::patch::Patch;
+use crate::patch::{LAST_SLOT, Patch};
 
 /// How many host parameters the plugin has.
-pub const SLOTS: usize = 1024;
+pub const SLOTS: usize = LAST_SLOT as usize;
 
 /// A bound slot.
 #[derive(Clone, Debug)]

@@ -8,6 +8,8 @@ mod buffers;
 mod clap;
 mod notes;
 mod processor;
+#[cfg(test)]
+mod rig;
 mod slots;
 mod state;
 mod vst3;

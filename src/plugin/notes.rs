@@ -16,8 +16,8 @@ pub fn translate(event: HostEvent<()>, api: PluginApi, emit: &mut impl FnMut(Not
             velocity,
             ..
         } => {
-            let (id, velocity) = (id_of(voice_id), share(velocity));
-            // Running status habit: velocity 0 is a key coming up.
+            let (id, key, velocity) = (id_of(voice_id), key & 127, share(velocity));
+            // MIDI's habit: velocity 0 is a key coming up.
             let kind = if velocity > 0.0 {
                 NoteKind::On { key, velocity, id }
             } else {
@@ -143,7 +143,7 @@ fn each(
     };
     for channel in channels {
         let keys = match key.number() {
-            Some(key) => key..=key,
+            Some(key) => key & 127..=key & 127,
             None if all => 0..=127,
             None => 0..=0,
         };
@@ -173,7 +173,10 @@ fn share(value: f32) -> f32 {
 /// must be exactly 0.
 fn bend(value: f32) -> f32 {
     const REST: f32 = 8192.0 / 16383.0;
-    let value = share(value);
+    if !value.is_finite() {
+        return 0.0;
+    }
+    let value = value.clamp(0.0, 1.0);
     if value < 0.5 {
         value * 2.0 - 1.0
     } else if value > REST {
@@ -233,7 +236,7 @@ mod tests {
                 kind: NoteKind::ChannelPressure(0.0)
             }]
         );
-        assert_eq!(bend(f32::INFINITY), bend(0.0));
+        assert_eq!(bend(f32::NAN), 0.0);
     }
 
     #[test]

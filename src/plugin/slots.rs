@@ -14,15 +14,27 @@ use crate::engine::{SLOTS, SlotInfo, SlotTable};
 
 const WORDS: usize = SLOTS / 64;
 
-/// Which slots the host has turned since the player last looked.
+/// A set of slots, safe to change from any thread.
 #[derive(Default)]
-struct Turned([AtomicU64; WORDS]);
+struct SlotSet([AtomicU64; WORDS]);
 
-impl Turned {
+impl SlotSet {
     fn mark(&self, slot: usize) {
         if let Some(word) = self.0.get(slot / 64) {
             word.fetch_or(1 << (slot % 64), Ordering::Release);
         }
+    }
+
+    fn unmark(&self, slot: usize) {
+        if let Some(word) = self.0.get(slot / 64) {
+            word.fetch_and(!(1 << (slot % 64)), Ordering::Release);
+        }
+    }
+
+    fn has(&self, slot: usize) -> bool {
+        self.0
+            .get(slot / 64)
+            .is_some_and(|word| word.load(Ordering::Acquire) >> (slot % 64) & 1 == 1)
     }
 
     fn take(&self) -> [u64; WORDS] {
@@ -62,6 +74,26 @@ pub struct SlotView {
     modules: Vec<String>,
     /// For each slot, its module's index in `modules`.
     module_of: Vec<Option<usize>>,
+    /// For each slot, the unit that ends its text at every value; empty if there is none.
+    units: Vec<String>,
+}
+
+/// The unit that follows the number in all of these texts, such as `Hz` or `%`.
+fn common_unit(texts: &[String]) -> &str {
+    let Some(first) = texts.first() else {
+        return "";
+    };
+    let number_end = first.rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
+    let unit = first[number_end..].trim();
+    let follows_a_number = |text: &String| {
+        text.strip_suffix(unit)
+            .is_some_and(|number| number.trim_end().ends_with(|c: char| c.is_ascii_digit()))
+    };
+    if texts.iter().all(follows_a_number) {
+        unit
+    } else {
+        ""
+    }
 }
 
 impl SlotView {
@@ -80,10 +112,20 @@ impl SlotView {
                 }))
             })
             .collect();
+        let units = (0..SLOTS)
+            .map(|slot| match table.get(slot) {
+                Some(info) if info.steps().is_none() => {
+                    let texts = [0.5, 0.1, 0.9, 0.25, 0.75].map(|value| info.text(value));
+                    common_unit(&texts).to_owned()
+                }
+                _ => String::new(),
+            })
+            .collect();
         SlotView {
             table,
             modules,
             module_of,
+            units,
         }
     }
 
@@ -134,6 +176,31 @@ impl SlotView {
         valid(normalized.into())
     }
 
+    /// The unit that ends a slot's text at every value; empty if its texts have different ones.
+    pub fn unit(&self, slot: usize) -> &str {
+        self.units.get(slot).map_or("", String::as_str)
+    }
+
+    /// A slot's text without [`unit`](Self::unit), for hosts that show the unit themselves.
+    pub fn bare_text(&self, slot: usize, normalized: f32) -> String {
+        let text = self.text(slot, normalized);
+        match text.strip_suffix(self.unit(slot)) {
+            Some(bare) => bare.trim_end().to_owned(),
+            None => text,
+        }
+    }
+
+    /// The value 0..1 that a text means for a slot, whether or not its unit was left out.
+    pub fn parse_bare(&self, slot: usize, text: &str) -> Option<f32> {
+        let unit = self.unit(slot);
+        let with_unit = format!("{} {unit}", text.trim());
+        let bare_number = !unit.is_empty() && text.trim().parse::<f64>().is_ok();
+        bare_number
+            .then(|| self.parse(slot, &with_unit))
+            .flatten()
+            .or_else(|| self.parse(slot, text))
+    }
+
     /// The value 0..1 a slot returns to when the host resets it.
     pub fn default_value(&self, slot: usize) -> f32 {
         self.bound(slot).map_or(0.0, |info| info.default)
@@ -152,28 +219,40 @@ pub fn valid(normalized: f64) -> Option<f32> {
         .then(|| normalized.clamp(0.0, 1.0) as f32)
 }
 
+/// The value 0..1 a slot shows when its patch is loaded.
+fn shown_value(info: &SlotInfo) -> f32 {
+    valid(info.value.into()).unwrap_or(0.0)
+}
+
 /// The host parameters of one plugin instance.
 pub struct SlotBank {
     params: Box<[FloatParam]>,
-    turned: Arc<Turned>,
+    /// Turned since the player last looked.
+    turned: Arc<SlotSet>,
+    /// Turned since the patch was shown: the patch's own value no longer holds.
+    moved: Arc<SlotSet>,
     view: ArcSwap<SlotView>,
 }
 
 impl SlotBank {
     /// Slots showing a patch, at its values.
     pub fn new(view: SlotView) -> SlotBank {
-        let turned = Arc::<Turned>::default();
+        let turned = Arc::<SlotSet>::default();
+        let moved = Arc::<SlotSet>::default();
         let params = (0..SLOTS)
             .map(|slot| {
-                let turned = Arc::clone(&turned);
+                let (turned, moved) = (Arc::clone(&turned), Arc::clone(&moved));
                 let range = FloatRange::Linear { min: 0.0, max: 1.0 };
-                FloatParam::new(slot_id(slot), 0.0, range)
-                    .with_callback(Arc::new(move |_| turned.mark(slot)))
+                FloatParam::new(slot_id(slot), 0.0, range).with_callback(Arc::new(move |_| {
+                    moved.mark(slot);
+                    turned.mark(slot);
+                }))
             })
             .collect();
         let bank = SlotBank {
             params,
             turned,
+            moved,
             view: ArcSwap::from_pointee(view),
         };
         bank.set_from_view();
@@ -194,11 +273,27 @@ impl SlotBank {
     fn set_from_view(&self) {
         let view = self.view.load();
         for (slot, param) in self.params.iter().enumerate() {
-            let value = view.bound(slot).map_or(0.0, |info| info.value);
-            let value = valid(value.into()).unwrap_or(0.0);
+            let value = view.bound(slot).map_or(0.0, shown_value);
             // SAFETY: the call is unsafe only to keep plugins from bypassing the host; here the
             // host is told afterwards that all values changed.
             unsafe { param._internal_set_normalized_value(value) };
+            self.moved.unmark(slot);
+        }
+    }
+
+    /// Calls `each` with every binding that was turned since the patch was shown, and its value 0..1.
+    ///
+    /// A slot turned away and back counts: the player then holds the value of the knob's position,
+    /// which may differ from the patch's number in the last digit.
+    pub fn for_each_moved(&self, mut each: impl FnMut(&SlotInfo, f32)) {
+        let view = self.view.load();
+        for slot in 0..SLOTS {
+            if let Some(info) = view.bound(slot) {
+                let value = self.value(slot);
+                if self.moved.has(slot) || value != shown_value(info) {
+                    each(info, value);
+                }
+            }
         }
     }
 
@@ -293,13 +388,28 @@ mod tests {
 
     #[test]
     fn turned_slots_are_reported_once_and_in_order() {
-        let turned = Turned::default();
+        let turned = SlotSet::default();
         for slot in [1023, 0, 63, 64, 700, 64, SLOTS, usize::MAX] {
             turned.mark(slot);
         }
         let found: Vec<usize> = TurnedSlots(turned.take()).collect();
         assert_eq!(found, [0, 63, 64, 700, 1023]);
         assert_eq!(TurnedSlots(turned.take()).next(), None);
+    }
+
+    #[test]
+    fn a_unit_is_common_only_if_every_value_has_it() {
+        let unit = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            common_unit(&texts).to_owned()
+        };
+        assert_eq!(unit(&["50 %", "0 %", "100 %"]), "%");
+        assert_eq!(unit(&["-6.0 dB", "0.0 dB"]), "dB");
+        assert_eq!(unit(&["800 Hz", "1.2 kHz"]), "");
+        assert_eq!(unit(&["2.5 s", "100 ms"]), "");
+        assert_eq!(unit(&["C4", "D#5"]), "");
+        assert_eq!(unit(&["0.5", "1"]), "");
+        assert_eq!(unit(&["off"]), "");
     }
 
     #[test]

@@ -58,6 +58,12 @@ impl ParamSpec {
     /// Choices match without regard to spaces and dashes, by any beginning that only one of them
     /// has, and divisions of a beat in their short forms ("1/8d" or "1/8." for "1/8 dotted", "1/8t").
     pub fn parse(&self, text: &str) -> Option<f32> {
+        self.parse_unlimited(text).map(|plain| self.legal(plain))
+    }
+
+    /// As [`ParamSpec::parse`], but the value may lie out of range or between whole numbers. It is
+    /// always finite.
+    pub fn parse_unlimited(&self, text: &str) -> Option<f32> {
         let text = text
             .trim()
             .to_lowercase()
@@ -67,10 +73,9 @@ impl ParamSpec {
             ParamKind::Choice(names) => choice(names, &text).map(|index| index as f32),
             ParamKind::Float | ParamKind::Int => {
                 let value = self.measure(&text)?;
-                // A huge number is still a number: it is limited below, as any other.
-                value.is_finite().then(|| {
-                    self.legal(value.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32)
-                })
+                // A huge number is still a number, and ends at the range's end as any other.
+                let most = f64::from(f32::MAX);
+                value.is_finite().then(|| value.clamp(-most, most) as f32)
             }
         }
     }

@@ -1,0 +1,169 @@
+//! Notes from the host, played on voices.
+
+mod channels;
+mod gate;
+mod glide;
+mod keys;
+mod note;
+mod performer;
+mod settings;
+mod values;
+mod voices;
+
+use core::ops::Range;
+
+use self::performer::{Now, Performer};
+use self::settings::{GLIDES, MODES, PRIORITIES, Settings, index, mode};
+use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup};
+use crate::lanes::Lanes;
+use crate::spec::{
+    Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds, toggle, unit,
+};
+
+/// Plays the host's notes on one, eight or sixteen voices, one per lane.
+///
+/// Which voice a note takes, and from whom, is told at [`voices::choose`]. A note that takes a voice
+/// over which still sounds starts with a gate that is down for one frame, so that envelopes start
+/// again from where they are, and its values arrive within 2 ms. All other notes start on their very
+/// frame.
+///
+/// With MPE on, the lower zone is played: channel 1 moves all notes, every other channel its own.
+pub struct Notes<V: Lanes> {
+    performer: Performer<V>,
+    setup: Setup,
+}
+
+impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
+    const SPEC: Spec<0, 17, 11> = Spec {
+        id: "notes",
+        name: "Notes",
+        category: Category::Io,
+        version: 1,
+        voicing: Voicing::NoteSource,
+        doc: "Plays the host's notes: pitch, gate and touch, one voice per note.",
+        inputs: [],
+        params: [
+            choice("mode", MODES, 0, "Poly: a voice per note. Mono: one voice, each note starts anew. Legato: one voice, tied notes do not start anew. Unison: several voices on one note."),
+            int("voices", 1, MAX_LANES as i32, MAX_LANES as i32, "How many notes can sound at once.").fixed(),
+            int("unison", 1, MAX_LANES as i32, 4, "How many voices play the note in unison mode."),
+            cents("detune", 0.0, 100.0, 12.0, "How far the outermost unison voices are off pitch."),
+            unit("spread", 0.0, 1.0, 1.0, "How far apart the voices stand at the spread output."),
+            seconds("glide", 0.0, 10.0, 0.0, "How long the pitch takes from note to note."),
+            choice("glide-mode", GLIDES, 0, "Always: every note glides. Legato: only notes played while another is held."),
+            choice("priority", PRIORITIES, 0, "Which of several held keys sounds in mono, legato and unison."),
+            int("octave", -4, 4, 0, "Moves all notes by octaves."),
+            int("transpose", -24, 24, 0, "Moves all notes by semitones.").measured_in(Unit::Semitones),
+            cents("tune", -100.0, 100.0, 0.0, "Fine tuning of all notes."),
+            int("bend-range", 0, 48, 2, "How far the pitch wheel bends.").measured_in(Unit::Semitones),
+            int("channel", 0, 16, 0, "The MIDI channel to play; 0 plays all. Has no effect with MPE."),
+            toggle("mpe", false, "Each finger on its own channel, with its own bend, pressure and timbre."),
+            int("mpe-range", 0, 96, 48, "How far one finger bends with MPE.").measured_in(Unit::Semitones),
+            number("velocity-curve", -1.0, 1.0, 0.0, "Above 0 soft playing is louder, below 0 softer."),
+            seconds("smooth", 0.0, 0.1, 0.002, "How long bend, pressure, timbre and wheel take to reach a new value."),
+        ],
+        outputs: [
+            pitch("pitch", "Pitch of the note with bend, tuning, glide and detune."),
+            gate("gate", "Up while the note is held by key or pedal."),
+            gate("trigger", "One frame at the start of every note, tied ones too."),
+            modulation("velocity", "How hard the key was struck, 0..1."),
+            modulation("release", "How fast the key was let go, 0..1."),
+            modulation("pressure", "Aftertouch of the note or its channel, 0..1."),
+            modulation("timbre", "Timbre of the note or its channel (CC 74), 0..1."),
+            modulation("bend", "Pitch wheel, -1..1."),
+            modulation("wheel", "Modulation wheel (CC 1), 0..1."),
+            modulation("random", "A new value for each note, -1..1."),
+            modulation("spread", "Where the voice stands, -1 left to 1 right."),
+        ],
+    };
+
+    fn new(setup: &Setup) -> Self {
+        Notes { performer: Performer::new(setup.seed, setup.sample_rate), setup: *setup }
+    }
+
+    fn reset(&mut self) {
+        self.performer = Performer::new(self.setup.seed, self.setup.sample_rate);
+    }
+
+    #[inline(always)]
+    fn process(&mut self, cx: &Cx<'_>, _: In<'_, V, 0>, params: In<'_, V, 17>, mut outputs: Out<'_, V, 11>) {
+        let mode_param = params[index::MODE];
+        let mut events = cx.notes.iter().peekable();
+        let mut frame = 0;
+        while frame < cx.frames {
+            let absolute = cx.position.wrapping_add(frame as u64);
+            self.performer.set_mode(mode(mode_param.at(frame).lane(0)), absolute);
+            // An event beyond the call happens at its end, one out of order at once.
+            let due = |event: &crate::NoteEvent| (event.frame as usize).min(cx.frames - 1);
+            while let Some(event) = events.next_if(|event| due(event) <= frame) {
+                let settings = Settings::at(&params, frame, self.setup.sample_rate);
+                self.performer.take(event, Now { frame: absolute, settings, levels: cx.voice_levels });
+            }
+            let settled = self.performer.voices.iter().all(|voice| voice.gate.is_settled() && !voice.slurred);
+            let end = if !settled || mode_param.constant().is_none() {
+                frame + 1
+            } else {
+                events.peek().map_or(cx.frames, |event| due(event))
+            };
+            self.write(frame..end, &params, &mut outputs);
+            frame = end;
+        }
+    }
+}
+
+impl<V: Lanes> Notes<V> {
+    /// Writes frames in which nothing happens but what is under way.
+    #[inline(always)]
+    fn write(&mut self, range: Range<usize>, params: &In<'_, V, 17>, outputs: &mut Out<'_, V, 11>) {
+        let [_, _, _, detune, spread, _, _, _, octave, transpose, tune, bend_range, _, _, mpe_range, _, _] = params;
+        let voices = &mut self.performer.voices;
+        let values = &mut self.performer.values;
+        let bit = |up: bool| if up { 1.0 } else { 0.0 };
+        let gates = V::from_fn(|lane| voices.get(lane).map_or(0.0, |voice| bit(voice.gate.is_up())));
+        let starts = V::from_fn(|lane| voices.get(lane).map_or(0.0, |voice| bit(voice.gate.rises() || voice.slurred)));
+        let mut parts = outputs.each_mut().map(|out| out.get_mut(range.clone()).unwrap_or_default());
+        let [pitch, gate, trigger, velocity, release, pressure, timbre, bend, wheel, random, side] = &mut parts;
+
+        let sum = |key: V, tuning: V, bend: V, finger: V, fan: V, frame: usize| {
+            let semitones = bend * bend_range.at(frame) + finger * mpe_range.at(frame) + tuning + transpose.at(frame);
+            let cents = detune.at(frame) * fan + tune.at(frame);
+            key + octave.at(frame) + semitones * (1.0 / 12.0) + cents * (1.0 / 1200.0)
+        };
+        let glides = [&values.key, &values.tuning, &values.bend, &values.finger, &values.fan];
+        let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
+        let still = glides.iter().all(|glide| glide.is_still()) && knobs.iter().all(|knob| knob.constant().is_some());
+        if still {
+            let [key, tuning, wheel, finger, fan] = glides.map(|glide| glide.value());
+            pitch.fill(sum(key, tuning, wheel, finger, fan, range.start));
+            bend.fill(wheel + finger);
+        } else {
+            for (index, (pitch, bend)) in pitch.iter_mut().zip(bend.iter_mut()).enumerate() {
+                let [key, tuning, wheel, finger, fan] =
+                    [&mut values.key, &mut values.tuning, &mut values.bend, &mut values.finger, &mut values.fan].map(
+                        |glide| {
+                            let value = glide.value();
+                            glide.step();
+                            value
+                        },
+                    );
+                *pitch = sum(key, tuning, wheel, finger, fan, range.start + index);
+                *bend = wheel + finger;
+            }
+        }
+        gate.fill(gates);
+        trigger.fill(starts);
+        values.velocity.fill(velocity);
+        values.release.fill(release);
+        values.pressure.fill(pressure);
+        values.timbre.fill(timbre);
+        values.wheel.fill(wheel);
+        values.random.fill(random);
+        values.place.fill(side);
+        for (index, side) in side.iter_mut().enumerate() {
+            *side = *side * spread.at(range.start + index);
+        }
+        for voice in voices {
+            voice.gate.step();
+            voice.slurred = false;
+        }
+    }
+}
