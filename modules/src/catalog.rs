@@ -2,7 +2,7 @@
 
 use crate::contract::{Erased, Instance, Module, Setup};
 use crate::lanes::Lanes;
-use crate::spec::ModuleSpec;
+use crate::spec::{ModuleSpec, Voicing};
 
 /// The instruction set modules run on, as found on this processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Makes a silent instance. Allocates; off the audio thread.
+    /// The widths it runs at: all, or only mono where poly inputs are summed first.
+    pub fn widths(&self) -> &'static [Width] {
+        match self.spec.voicing {
+            Voicing::PerVoice | Voicing::NoteSource => &Width::ALL,
+            Voicing::Mixdown | Voicing::HostInput | Voicing::HostOutput => &[Width::One],
+        }
+    }
+
+    /// Makes a silent instance, of one of its [`Entry::widths`]. Allocates; off the audio thread.
     pub fn instantiate(&self, level: Level, width: Width, setup: &Setup) -> Box<dyn Instance> {
         (self.make)(level, width, setup)
     }
@@ -140,9 +148,41 @@ where
     Box::new(Erased::<M, V, I, P, O>::new(M::new(setup)))
 }
 
-/// Declares the module files and lists them in `CATALOG`: one `file: Type` a module.
+/// Makes an instance for a level and width; `mono` types are made for no other width, which saves
+/// most of their machine code.
+macro_rules! instance {
+    ($type:ident, $level:expr, $width:expr, $setup:expr) => {{
+        use $crate::catalog::{Set, Width, erase};
+        use $crate::lanes::{Baseline, Eight, Mono, Sixteen};
+        match ($level.0, $width) {
+            (Set::Baseline, Width::One) => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
+            (Set::Baseline, Width::Eight) => erase::<_, $type<Eight<Baseline>>, _, _, _>($setup),
+            (Set::Baseline, Width::Sixteen) => erase::<_, $type<Sixteen<Baseline>>, _, _, _>($setup),
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx2, Width::One) => erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup),
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx2, Width::Eight) => erase::<_, $type<Eight<$crate::lanes::Avx2>>, _, _, _>($setup),
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx2, Width::Sixteen) => erase::<_, $type<Sixteen<$crate::lanes::Avx2>>, _, _, _>($setup),
+        }
+    }};
+    ($type:ident, $level:expr, $width:expr, $setup:expr, mono) => {{
+        use $crate::catalog::{Set, erase};
+        use $crate::lanes::{Baseline, Mono};
+        debug_assert_eq!($width, $crate::catalog::Width::One, "this module is never poly");
+        match $level.0 {
+            Set::Baseline => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup),
+        }
+    }};
+}
+pub(crate) use instance;
+
+/// Declares the module files and lists them in `CATALOG`: one `file: Type` a module,
+/// marked `mono` where it never runs poly.
 macro_rules! modules {
-    ($($category:ident { $($file:ident: $type:ident),* $(,)? })*) => {
+    ($($category:ident { $($file:ident: $type:ident $($mono:ident)?),* $(,)? })*) => {
         $(
             #[doc = concat!("Modules of the category `", stringify!($category), "`.")]
             pub mod $category {
@@ -158,20 +198,8 @@ macro_rules! modules {
                         $crate::lanes::Mono<$crate::lanes::Baseline>,
                         $category::$file::$type<$crate::lanes::Mono<$crate::lanes::Baseline>>, _, _, _>(),
                     make: |level, width, setup| {
-                        use $crate::catalog::{Set, Width, erase};
-                        use $crate::lanes::{Baseline, Eight, Mono, Sixteen};
                         use $category::$file::$type as Type;
-                        match (level.0, width) {
-                            (Set::Baseline, Width::One) => erase::<_, Type<Mono<Baseline>>, _, _, _>(setup),
-                            (Set::Baseline, Width::Eight) => erase::<_, Type<Eight<Baseline>>, _, _, _>(setup),
-                            (Set::Baseline, Width::Sixteen) => erase::<_, Type<Sixteen<Baseline>>, _, _, _>(setup),
-                            #[cfg(target_arch = "x86_64")]
-                            (Set::Avx2, Width::One) => erase::<_, Type<Mono<$crate::lanes::Avx2>>, _, _, _>(setup),
-                            #[cfg(target_arch = "x86_64")]
-                            (Set::Avx2, Width::Eight) => erase::<_, Type<Eight<$crate::lanes::Avx2>>, _, _, _>(setup),
-                            #[cfg(target_arch = "x86_64")]
-                            (Set::Avx2, Width::Sixteen) => erase::<_, Type<Sixteen<$crate::lanes::Avx2>>, _, _, _>(setup),
-                        }
+                        $crate::catalog::instance!(Type, level, width, setup $(, $mono)?)
                     },
                 },
             )*)*

@@ -20,6 +20,8 @@ mod promises;
 mod responses;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
+mod spectrum;
 
 /// Tests abort where a module allocates while it makes sound.
 #[cfg(test)]
@@ -34,14 +36,39 @@ pub use spec::{Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoo
 
 catalog::modules! {
     io {
-        audio_in: AudioIn,
-        audio_out: AudioOut,
+        audio_in: AudioIn mono,
+        audio_out: AudioOut mono,
         notes: Notes,
     }
     oscillator {
         sine: Sine,
+        saw: Saw,
+        pulse: Pulse,
+        triangle: Triangle,
     }
     filter {
         svf: Svf,
+    }
+    envelope {
+        ad: Ad,
+        adsr: Adsr,
+    }
+    modulation {
+        clock: Clock,
+        lfo: Lfo,
+        sample_hold: SampleHold,
+        steps: Steps,
+    }
+    utility {
+        mixer: Mixer,
+        multiply: Multiply,
+        scale: Scale,
+        slew: Slew,
+        vca: Vca,
+    }
+    effect {
+        delay: Delay mono,
+        delay: Delay,
+        reverb: Reverb,
     }
 }

@@ -1,3 +1,7 @@
 //! What modules do to known signals, against closed forms and published responses.
 
 mod io;
+mod envelope;
+mod modulation;
+mod utility;
+mod effect;

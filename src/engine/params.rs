@@ -101,11 +101,6 @@ impl Param {
         self.plain
     }
 
-    /// Whether it is on its way.
-    pub(super) fn is_moving(&self) -> bool {
-        self.moving
-    }
-
     /// Sets a new goal on a frame of the coming call; frames must not decrease.
     ///
     /// The travel it has already is no change, so values restored from a saved patch stay exact.

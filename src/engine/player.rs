@@ -249,7 +249,8 @@ impl Node {
             state.moving = false;
             for ((operand, knob), param) in self.params.iter_mut().zip(&self.knobs).zip(&mut state.params) {
                 *operand = param.render(level, self.width, blocks, knob, cx.frames, changes);
-                state.moving |= param.is_moving();
+                // What lies in a block now is handed over as a constant once it stands still.
+                state.moving |= matches!(operand, Operand::Block(_)) && knob.terms.is_empty();
             }
         }
         let cx = Cx { voice_levels: &state.voices.settled, ..*cx };

@@ -1,7 +1,7 @@
 //! Making a patch in code.
 
-use super::ids::is_id;
-use super::module::Module;
+use super::edit::Editor;
+use super::ids::{is_id, quote};
 use super::{Cable, CableFault, CableSyntaxError, LONGEST_ID, Patch};
 
 /// Why something could not be added to a patch. The patch is as it was.
@@ -57,45 +57,63 @@ impl Patch {
     /// # Errors
     /// If the id cannot be one or is taken, or the type is not in the catalog.
     pub fn add(&mut self, id: &str, kind: &str) -> Result<(), BuildError> {
-        if !is_id(id) {
-            return Err(BuildError::BadId { id: id.into() });
-        }
-        let module = Module::new(kind);
-        if module.spec().is_none() {
-            return Err(BuildError::UnknownType { kind: kind.into() });
-        }
-        if !self.modules.push(id.into(), module) {
-            return Err(BuildError::DuplicateModule { id: id.into() });
-        }
-        self.bind_params(id);
-        Ok(())
+        Editor::new(self).create(id, kind, None)
     }
 
-    /// Adds a cable, written as "env.out -> filter.cutoff * 0.5".
+    /// Adds a cable, written as "env.out -> filter.cutoff * 0.5". It may close a circle.
     ///
     /// # Errors
     /// If the text is no cable, the cable would lead nowhere, or the ports are joined already.
     pub fn connect(&mut self, cable: &str) -> Result<(), BuildError> {
         let parsed: Cable = cable.parse().map_err(|why| BuildError::CableSyntax {
-            cable: cable.into(),
+            cable: quote(cable),
             why,
         })?;
-        if let Some(fault) = self.fault(&parsed) {
-            return Err(BuildError::Cable {
-                cable: cable.into(),
-                fault,
-            });
+        Editor::new(self).connect(&parsed)
+    }
+
+    /// Whether a module can have an id.
+    pub(super) fn check_free(&self, id: &str) -> Result<(), BuildError> {
+        if !is_id(id) {
+            return Err(BuildError::BadId { id: quote(id) });
         }
-        if self
-            .cables
-            .iter()
-            .any(|other| other.from == parsed.from && other.to == parsed.to)
-        {
-            return Err(BuildError::DoubleCable {
-                cable: cable.into(),
-            });
+        if self.modules.contains(id) {
+            return Err(BuildError::DuplicateModule { id: id.into() });
         }
-        self.cables.push(parsed);
         Ok(())
+    }
+
+    /// Whether a cable can be added.
+    pub(super) fn check_cable(&self, cable: &Cable) -> Result<(), BuildError> {
+        cable.check()?;
+        if let Some(fault) = self.fault(cable) {
+            let cable = cable.to_string();
+            return Err(BuildError::Cable { cable, fault });
+        }
+        if self.cable(&cable.from, &cable.to).is_some() {
+            let cable = cable.to_string();
+            return Err(BuildError::DoubleCable { cable });
+        }
+        Ok(())
+    }
+}
+
+impl Cable {
+    /// Whether the cable could be written and read back.
+    pub(super) fn check(&self) -> Result<(), BuildError> {
+        let why = if let Some(end) = [&self.from, &self.to]
+            .into_iter()
+            .find(|end| !end.is_written())
+        {
+            CableSyntaxError::Port(quote(&end.to_string()))
+        } else if !self.amount.is_finite() {
+            CableSyntaxError::Amount(self.amount.to_string())
+        } else {
+            return Ok(());
+        };
+        Err(BuildError::CableSyntax {
+            cable: quote(&self.to_string()),
+            why,
+        })
     }
 }

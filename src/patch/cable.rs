@@ -131,7 +131,7 @@ pub enum CableFault {
     },
 }
 
-fn listed(has: &[&str]) -> String {
+pub(super) fn listed(has: &[&str]) -> String {
     if has.is_empty() {
         "it has none".into()
     } else {
@@ -147,7 +147,21 @@ fn ids(ports: &'static [PortSpec]) -> impl Iterator<Item = &'static str> {
     ports.iter().map(|port| port.id)
 }
 
+impl Cable {
+    /// Whether an end of the cable is at a module.
+    pub(super) fn touches(&self, module: &str) -> bool {
+        self.from.module == module || self.to.module == module
+    }
+}
+
 impl Patch {
+    /// The place of the cable that joins two ports, in the order of the cables.
+    pub(super) fn cable(&self, from: &PortRef, to: &PortRef) -> Option<usize> {
+        self.cables
+            .iter()
+            .position(|cable| cable.from == *from && cable.to == *to)
+    }
+
     /// Why a cable leads nowhere; `None` if it leads from an output to an input, or touches a module
     /// whose type is not known.
     pub fn fault(&self, cable: &Cable) -> Option<CableFault> {

@@ -53,6 +53,13 @@ impl fmt::Display for PortRef {
     }
 }
 
+impl PortRef {
+    /// Whether both ids are such as can be written.
+    pub(super) fn is_written(&self) -> bool {
+        is_id(&self.module) && is_id(&self.port)
+    }
+}
+
 impl FromStr for PortRef {
     type Err = RefError;
 
@@ -75,6 +82,13 @@ pub struct ParamRef {
 impl fmt::Display for ParamRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.module, self.param)
+    }
+}
+
+impl ParamRef {
+    /// Whether both ids are such as can be written.
+    pub(super) fn is_written(&self) -> bool {
+        is_id(&self.module) && is_id(&self.param)
     }
 }
 

@@ -3,12 +3,18 @@
 //! A patch holds what a person made, valid or not: modules of types this Weft does not know, and
 //! cables and bindings that lead nowhere, are kept and saved again, and [`PatchNote`]s tell of them.
 //! Values are the exception: every value of a known param is one the param can take.
+//!
+//! A patch is changed by [`Edit`]s, one or several at once, and a [`History`] takes them back.
 
 mod build;
 mod cable;
+mod circle;
+mod edit;
 mod error;
 mod form;
+mod history;
 mod ids;
+mod key;
 mod module;
 mod note;
 mod slots;
@@ -20,9 +26,13 @@ use weft_modules::ModuleSpec;
 
 pub use build::BuildError;
 pub use cable::{Cable, CableFault, CableSyntaxError};
+pub use circle::Circle;
+pub use edit::{Changed, Edit, EditError, LONGEST_NAME, LONGEST_NOTES, Reach};
 pub use error::PatchError;
 pub use form::{FORMAT, LARGEST_TEXT};
+pub use history::{History, STEPS};
 pub use ids::{LONGEST_ID, ParamRef, PortRef, RefError};
+pub use key::ModuleKey;
 pub use module::{Module, Modules};
 pub use note::PatchNote;
 pub use slots::{LAST_SLOT, SlotFault};
@@ -38,6 +48,9 @@ pub struct Patch {
     pub cables: Vec<Cable>,
     /// What the slots 1 to [`LAST_SLOT`] carry. Some may carry nothing: see [`Patch::slot_fault`].
     pub slots: BTreeMap<u16, ParamRef>,
+    /// Ids of deleted modules that slots are kept for, the longest deleted first: see
+    /// [`Patch::reserved`].
+    reserved: Vec<String>,
 }
 
 impl Patch {

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use ron::value::RawValue;
-use weft_modules::{ModuleSpec, ParamSpec, find};
+use weft_modules::{ModuleSpec, ParamKind, ParamSpec, find};
+
+use super::key::{Identity, ModuleKey};
+use super::value::{Reading, read};
 
 /// A module as the patch knows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +25,7 @@ pub struct Module {
     values: Vec<Option<f32>>,
     /// Params this Weft does not know, and what was written of them in RON.
     unknown: Vec<(String, Box<RawValue>)>,
+    identity: Identity,
 }
 
 impl Module {
@@ -36,7 +40,19 @@ impl Module {
             notes: None,
             values: vec![None; spec.map_or(0, |spec| spec.params.len())],
             unknown: Vec::new(),
+            identity: Identity::fresh(),
         }
+    }
+
+    /// What stays the same of this module through renaming, undo and redo, and differs from every
+    /// other module of this run. It is not saved, and modules that differ in it alone are equal.
+    pub fn key(&self) -> ModuleKey {
+        self.identity.key()
+    }
+
+    /// Makes this another module that is equal.
+    pub(super) fn rekey(&mut self) {
+        self.identity = Identity::fresh();
     }
 
     /// The data sheet; `None` if this Weft does not know the type, and the module is a silent
@@ -63,6 +79,48 @@ impl Module {
         };
         *value = Some(super::value::legal(spec, plain));
         true
+    }
+
+    /// Takes over from a module of another type what fits: its looks, and the values of params of
+    /// the same names and units. Choices keep their name.
+    pub(super) fn take_over(&mut self, old: &Module) {
+        self.position = old.position;
+        self.color.clone_from(&old.color);
+        self.notes.clone_from(&old.notes);
+        let Some(spec) = self.spec() else {
+            return;
+        };
+        let had = old.spec().map_or(&[][..], |spec| spec.params);
+        for (index, had) in had.iter().enumerate() {
+            let Some(param) = spec.param(had.id).map(|index| &spec.params[index]) else {
+                continue;
+            };
+            let value = old.value(index).unwrap_or(had.default);
+            let value = match (had.kind, param.kind) {
+                (ParamKind::Choice(_), ParamKind::Choice(_)) => param.parse(&had.text(value)),
+                (ParamKind::Bool, ParamKind::Bool) => Some(value),
+                (ParamKind::Float | ParamKind::Int, ParamKind::Float | ParamKind::Int) => {
+                    (had.unit == param.unit).then_some(value)
+                }
+                _ => None,
+            };
+            if let Some(value) = value.filter(|value| *value != param.default) {
+                self.set_value(param.id, value);
+            }
+        }
+        for (id, written) in &old.unknown {
+            if let Some(index) = spec.param(id)
+                && let Reading::Exact(value) | Reading::Limited(value) =
+                    read(&spec.params[index], written)
+            {
+                self.set_value(id, value);
+            }
+        }
+    }
+
+    /// The named value of a param by its place in the data sheet, for exchange.
+    pub(super) fn named_mut(&mut self, index: usize) -> &mut Option<f32> {
+        &mut self.values[index]
     }
 
     /// The values the patch names, in the order of the data sheet.
@@ -136,5 +194,57 @@ impl Modules {
         self.places.insert(id.clone(), self.list.len());
         self.list.push((id, module));
         true
+    }
+
+    /// The place of a module in the order.
+    pub(super) fn place(&self, id: &str) -> Option<usize> {
+        self.places.get(id).copied()
+    }
+
+    /// The id and module at a place there is.
+    pub(super) fn at(&self, place: usize) -> (&str, &Module) {
+        let (id, module) = &self.list[place];
+        (id, module)
+    }
+
+    /// The module at a place there is, to change.
+    pub(super) fn at_mut(&mut self, place: usize) -> &mut Module {
+        &mut self.list[place].1
+    }
+
+    /// Puts a module of a free id at a place; those from there on move up.
+    pub(super) fn insert(&mut self, place: usize, id: String, module: Module) {
+        self.shift(place, |place| place + 1);
+        self.places.insert(id.clone(), place);
+        self.list.insert(place, (id, module));
+    }
+
+    /// Takes out the module at a place; those behind it move down.
+    pub(super) fn remove(&mut self, place: usize) -> (String, Module) {
+        let (id, module) = self.list.remove(place);
+        self.places.remove(&id);
+        self.shift(place, |place| place - 1);
+        (id, module)
+    }
+
+    /// Gives the module at a place a free id. Returns its former one.
+    pub(super) fn rename(&mut self, place: usize, id: String) -> String {
+        self.places.insert(id.clone(), place);
+        let former = std::mem::replace(&mut self.list[place].0, id);
+        self.places.remove(&former);
+        former
+    }
+
+    fn shift(&mut self, from: usize, shifted: impl Fn(usize) -> usize) {
+        for place in self.places.values_mut().filter(|place| **place >= from) {
+            *place = shifted(*place);
+        }
+    }
+
+    /// Makes all of them other modules that are equal.
+    pub(super) fn rekey(&mut self) {
+        for (_, module) in &mut self.list {
+            module.rekey();
+        }
     }
 }

@@ -446,7 +446,10 @@ unsafe extern "C" fn state_load(plugin: *const clap_plugin, stream: *const clap_
     loop {
         // SAFETY: the stream writes no more than `part.len()` bytes.
         let count = unsafe { read(stream, part.as_mut_ptr().cast(), part.len() as u64) };
-        match usize::try_from(count).ok().and_then(|count| part.get(..count)) {
+        match usize::try_from(count)
+            .ok()
+            .and_then(|count| part.get(..count))
+        {
             Some([]) => break,
             Some(read) if bytes.len() + read.len() <= STATE_LIMIT => bytes.extend_from_slice(read),
             _ => return false,

@@ -18,9 +18,7 @@ pub use processor::{Processor, Variant};
 pub use slots::SlotBank;
 pub use state::{Shared, StateError};
 
-use nice_plug::prelude::{
-    AudioIOLayout, ClapFeature, PortNames, Vst3SubCategory, new_nonzero_u32,
-};
+use nice_plug::prelude::{AudioIOLayout, ClapFeature, PortNames, Vst3SubCategory, new_nonzero_u32};
 
 const STEREO: std::num::NonZeroU32 = new_nonzero_u32(2);
 

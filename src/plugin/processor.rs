@@ -84,7 +84,10 @@ impl<V: Variant> Default for Processor<V> {
         let patch = match Patch::from_ron(V::FIRST_PATCH) {
             Ok((patch, _)) => patch,
             Err(error) => {
-                nice_error!("The built-in first patch of {} is unusable: {error}", V::NAME);
+                nice_error!(
+                    "The built-in first patch of {} is unusable: {error}",
+                    V::NAME
+                );
                 Patch::default()
             }
         };
@@ -310,4 +313,59 @@ impl<V: Variant> ClapPlugin for Processor<V> {
 impl<V: Variant> Vst3Plugin for Processor<V> {
     const VST3_CLASS_ID: [u8; 16] = V::VST3_ID;
     const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = V::VST3_SUBCATEGORIES;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::compile;
+    use crate::plugin::{Effect, Instrument};
+
+    #[test]
+    fn the_first_patches_are_whole() {
+        for text in [Instrument::FIRST_PATCH, Effect::FIRST_PATCH] {
+            let (patch, notes) = Patch::from_ron(text).expect("it is built in");
+            assert_eq!(notes, [], "{}", patch.name);
+            assert!(compile(&patch, 48_000.0).is_ok(), "{}", patch.name);
+        }
+    }
+
+    /// Runs itself in another process, which the guard must end.
+    #[test]
+    #[cfg(debug_assertions)]
+    fn an_allocation_in_the_callback_ends_debug_builds() {
+        const ASKED: &str = "WEFT_TEST_ALLOCATES";
+        let allocate = || std::hint::black_box(vec![1_u8; 64]);
+        if std::env::var_os(ASKED).is_some() {
+            drop(assert_no_alloc(allocate));
+            return;
+        }
+        let ends_well = |asked: bool| {
+            let name = concat!(
+                module_path!(),
+                "::an_allocation_in_the_callback_ends_debug_builds"
+            );
+            let name = name.split_once("::").expect("it is in a crate").1;
+            let mut run = std::process::Command::new(std::env::current_exe().expect("it runs"));
+            run.args(["--exact", if asked { name } else { "nothing" }]);
+            let run = run.env(ASKED, "1").output().expect("it runs again");
+            run.status.success()
+        };
+        assert!(ends_well(false), "another process runs as such");
+        assert!(!ends_well(true), "the guard let an allocation pass");
+    }
+
+    #[test]
+    fn events_are_dropped_rather_than_stored_with_an_allocation() {
+        let mut events = Vec::with_capacity(2);
+        let capacity = events.capacity();
+        let kind = EventKind::Slot {
+            slot: 0,
+            normalized: 0.5,
+        };
+        for frame in 0..100 {
+            push(&mut events, Event { frame, kind });
+        }
+        assert_eq!((events.len(), events.capacity()), (capacity, capacity));
+    }
 }

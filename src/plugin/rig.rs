@@ -44,7 +44,9 @@ pub fn damaged() -> Vec<Vec<u8>> {
         vec![0xff; 4096],
         vec![0; 64],
         SYNTH.as_bytes()[..half].to_vec(),
-        SYNTH.replace("filter.low -> vca.in", "filter.low -> ").into_bytes(),
+        SYNTH
+            .replace("filter.low -> vca.in", "filter.low -> ")
+            .into_bytes(),
         SYNTH
             .replace("\"osc.out -> filter.in\"", "\"vca.out -> filter.in\"")
             .into_bytes(),

@@ -83,7 +83,9 @@ fn common_unit(texts: &[String]) -> &str {
     let Some(first) = texts.first() else {
         return "";
     };
-    let number_end = first.rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
+    let number_end = first
+        .rfind(|c: char| c.is_ascii_digit())
+        .map_or(0, |at| at + 1);
     let unit = first[number_end..].trim();
     let follows_a_number = |text: &String| {
         text.strip_suffix(unit)
@@ -349,7 +351,12 @@ const ORIGIN: u32 = {
 /// The number hosts know a slot by.
 pub fn host_id(slot: usize) -> u32 {
     let number = slot as u32 + 1;
-    let digits = [number / 1000, number / 100 % 10, number / 10 % 10, number % 10];
+    let digits = [
+        number / 1000,
+        number / 100 % 10,
+        number / 10 % 10,
+        number % 10,
+    ];
     ORIGIN + digits.iter().fold(0, |sum, digit| sum * BASE + digit)
 }
 

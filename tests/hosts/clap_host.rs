@@ -100,12 +100,7 @@ fn list(events: &[Event]) -> EventBuffer {
                 list.push(&MidiEvent::new(*frame, 0, [0xB0, number, value]));
             }
             Do::Set { id, value } => {
-                let event = ParamValueEvent::new(
-                    *frame,
-                    ClapId::new(id),
-                    Pckn::match_all(),
-                    value,
-                );
+                let event = ParamValueEvent::new(*frame, ClapId::new(id), Pckn::match_all(), value);
                 list.push(&event);
             }
         }
@@ -179,7 +174,11 @@ impl ClapInstance {
             .get_plugin_factory()
             .expect("a CLAP has a factory")
             .plugin_descriptors()
-            .find(|plugin| plugin.name().is_some_and(|own| own.to_bytes() == name.as_bytes()))
+            .find(|plugin| {
+                plugin
+                    .name()
+                    .is_some_and(|own| own.to_bytes() == name.as_bytes())
+            })
             .and_then(|plugin| plugin.id())
             .unwrap_or_else(|| panic!("the CLAP lists no {name}"))
             .to_owned();
@@ -339,5 +338,19 @@ impl Instance for ClapInstance {
 impl Drop for ClapInstance {
     fn drop(&mut self) {
         self.deactivate();
+    }
+}
+
+/// Asks for parameters by indices from `count` on, which must all be refused.
+pub fn refuses_indices_beyond(plugin: Plugin, count: u32) {
+    let mut clap = ClapInstance::open(plugin);
+    let handle = clap.instance.plugin_handle();
+    let known = |index| {
+        let mut buffer = ParamInfoBuffer::new();
+        clap.params.get_info(&handle, index, &mut buffer).is_some()
+    };
+    assert!(known(count - 1));
+    for index in [count, count + 1, count + 5_000, 1 << 31, u32::MAX] {
+        assert!(!known(index), "index {index}");
     }
 }

@@ -34,13 +34,26 @@ pub const BOLD_HOSTS: [Host; 2] = [Host::Clap, Host::Vst3Direct];
 /// Something that happens to an instance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Do {
-    On { key: u8, velocity: f32 },
-    Off { key: u8 },
+    On {
+        key: u8,
+        velocity: f32,
+    },
+    Off {
+        key: u8,
+    },
     /// CLAP's own; a VST3 host sends MIDI's "all sound off" in its place.
-    Choke { key: u8 },
-    Control { number: u8, value: u8 },
+    Choke {
+        key: u8,
+    },
+    Control {
+        number: u8,
+        value: u8,
+    },
     /// A slot's value 0..1, by the id hosts know it by.
-    Set { id: u32, value: f64 },
+    Set {
+        id: u32,
+        value: f64,
+    },
 }
 
 /// Something that happens at a frame of a block.

@@ -28,7 +28,8 @@ impl Piece {
 
     pub fn note(self, from: usize, to: usize, key: u8) -> Piece {
         let velocity = 100.0 / 127.0;
-        self.at(from, Do::On { key, velocity }).at(to, Do::Off { key })
+        self.at(from, Do::On { key, velocity })
+            .at(to, Do::Off { key })
     }
 
     pub fn with_input(mut self, input: impl Fn(usize) -> [f32; 2]) -> Piece {

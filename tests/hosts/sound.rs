@@ -30,9 +30,8 @@ pub fn first_sound(sound: &Stereo) -> Option<usize> {
 /// The first frame that differs in any bit.
 pub fn first_difference(a: &Stereo, b: &Stereo) -> Option<usize> {
     assert_eq!(a[0].len(), b[0].len(), "sounds of different lengths");
-    (0..a[0].len()).find(|frame| {
-        (0..2).any(|side| a[side][*frame].to_bits() != b[side][*frame].to_bits())
-    })
+    (0..a[0].len())
+        .find(|frame| (0..2).any(|side| a[side][*frame].to_bits() != b[side][*frame].to_bits()))
 }
 
 /// The largest difference of two sounds.

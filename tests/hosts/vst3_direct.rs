@@ -42,6 +42,15 @@ unsafe extern "C" {
 
 const RTLD_NOW: c_int = 2;
 
+/// Bindings give these constants a type that differs between systems.
+#[allow(clippy::unnecessary_cast)]
+const HIDDEN: int32 = ParameterFlags_::kIsHidden as int32;
+#[allow(clippy::unnecessary_cast)]
+const RELOAD: int32 = RestartFlags_::kReloadComponent as int32;
+#[allow(clippy::unnecessary_cast)]
+const RENAMED: int32 =
+    RestartFlags_::kParamTitlesChanged as int32 | RestartFlags_::kParamValuesChanged as int32;
+
 /// A factory that stays loaded.
 struct Factory(ComPtr<IPluginFactory>);
 
@@ -415,13 +424,15 @@ impl DirectInstance {
     }
 
     fn controllers(&self) -> Vec<Option<ParamID>> {
-        let mapping = self.component.cast::<IMidiMapping>().expect("it hears MIDI");
+        let mapping = self
+            .component
+            .cast::<IMidiMapping>()
+            .expect("it hears MIDI");
         (0..128)
             .map(|number| {
                 let mut id = 0;
                 // SAFETY: a place for the answer.
-                let found =
-                    unsafe { mapping.getMidiControllerAssignment(0, 0, number, &mut id) };
+                let found = unsafe { mapping.getMidiControllerAssignment(0, 0, number, &mut id) };
                 (found == kResultOk).then_some(id)
             })
             .collect()
@@ -543,11 +554,15 @@ impl Instance for DirectInstance {
                     id: info.id,
                     name: text(&info.title),
                     // The root stands for no module.
-                    module: Some(if *id == 0 { String::new() } else { module.clone() }),
+                    module: Some(if *id == 0 {
+                        String::new()
+                    } else {
+                        module.clone()
+                    }),
                     unit: text(&info.units),
                     steps: Some(info.stepCount),
                     default: info.defaultNormalizedValue,
-                    hidden: info.flags & ParameterFlags_::kIsHidden as i32 != 0,
+                    hidden: info.flags & HIDDEN != 0,
                 }
             })
             .collect()
@@ -583,12 +598,11 @@ impl Instance for DirectInstance {
     fn was_renamed(&mut self) -> bool {
         let flags = self.handler.0.swap(0, Ordering::SeqCst);
         assert_eq!(
-            flags & RestartFlags_::kReloadComponent as i32,
+            flags & RELOAD,
             0,
             "loading a patch is no reason to make the plugin anew"
         );
-        let wanted = (RestartFlags_::kParamTitlesChanged | RestartFlags_::kParamValuesChanged) as i32;
-        flags & wanted == wanted
+        flags & RENAMED == RENAMED
     }
 
     fn lend_audio(&mut self) -> Option<Box<dyn Audio>> {

@@ -13,6 +13,9 @@ BUNDLE = BUNDLES / "Weft.vst3"
 RATE = 48_000.0
 BLOCK = 512
 
+# Nothing at all. minihost calls a state refused if the plugin's own does not change by it.
+BLANK = b'Patch(format: 1, name: "Blank", modules: {}, cables: [])'
+
 # Class ids as the bundle's factory tells them.
 CLASS_IDS = {"Weft": b"WeftSynthesizer1", "Weft FX": b"WeftEffectFx0001"}
 
@@ -28,13 +31,12 @@ def juce_id(class_id: bytes) -> int:
 class Instance:
     """One plugin of the bundle, and the beat it has come to."""
 
-    def __init__(self, name="Weft", rate=RATE, block=BLOCK, sidechain=0):
+    def __init__(self, name="Weft", rate=RATE, block=BLOCK):
         self.name = name
         self.block = block
         if name == "Weft":
-            self.plugin = minihost.Plugin(
-                str(BUNDLE), rate, block, 0, 2, sidechain_channels=sidechain
-            )
+            # JUCE takes the sidechain, the only input there is, for the main one.
+            self.plugin = minihost.Plugin(str(BUNDLE), rate, block, 2, 2)
         else:
             # minihost opens the first class of a bundle by path, and any class by description.
             uid = f"{juce_id(CLASS_IDS[name]):x}"
@@ -48,13 +50,17 @@ class Instance:
                 2,
             )
 
-    def load(self, text: str | bytes, folder: Path):
+    def load(self, text: str, folder: Path):
         """Loads a patch by way of a preset file, as a person would."""
-        data = text.encode() if isinstance(text, str) else text
-        preset = folder / "patch.vstpreset"
-        minihost.write_vstpreset(preset, CLASS_IDS[self.name].hex().upper(), data)
-        minihost.load_vstpreset(preset, self.plugin)
+        for state in (BLANK, text.encode()):
+            self.load_bytes(state, folder)
         return self
+
+    def load_bytes(self, state: bytes, folder: Path):
+        """Loads any bytes as a state."""
+        preset = folder / "patch.vstpreset"
+        minihost.write_vstpreset(preset, CLASS_IDS[self.name].hex().upper(), state)
+        minihost.load_vstpreset(preset, self.plugin)
 
     def saved(self, folder: Path) -> str:
         """The patch in the plugin's state."""

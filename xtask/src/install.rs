@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::bundle::{self, Bundles};
 use crate::host::{Happening, Param, Plugin};
 use crate::loudness::{Loudness, Meter};
 use crate::midi::Song;
-use crate::{bundle, preset, wav, workspace};
+use crate::{preset, wav, workspace};
 
 /// The patch of the demo, below `assets`.
 const PATCH: &str = "patches/keys.ron";
@@ -37,36 +38,88 @@ pub struct Args {
 /// # Errors
 /// A step failed, or the demo is silent.
 pub fn run(args: &Args) -> Result<()> {
-    let ([clap_folder, vst3_folder], presets) = match &args.dest {
+    let folders = match &args.dest {
         Some(folder) => {
-            let folder = std::path::absolute(folder).context("--dest names no folder")?;
-            let presets = folder.join("presets");
-            ([folder.clone(), folder], presets)
+            Folders::below(&std::path::absolute(folder).context("--dest names no folder")?)
         }
-        None => (folders()?, preset::folder()?),
+        None => Folders::of_the_system()?,
     };
-
     println!("1/3  building Weft (the first time takes a few minutes)");
     let bundles = bundle::build("release")?;
-
     println!("2/3  installing");
-    let clap = put(&bundles.clap, &clap_folder)?;
-    let vst3 = put(&bundles.vst3, &vst3_folder)?;
-    println!("     CLAP: {}", clap.display());
-    println!("     VST3: {}", vst3.display());
-    let count = preset::write_all(&workspace::root().join("assets/patches"), &presets)?;
-    println!(
-        "     {count} presets for VST3 hosts: {}",
-        presets.join("Weft").display()
-    );
-
+    let clap = folders.fill(&bundles)?;
     println!("3/3  playing a demo through the installed CLAP");
-    let path = workspace::target()?.join("demo.wav");
-    demo(&clap, &path)?;
+    demo(&clap, &workspace::target()?.join("demo.wav"))?;
     println!(
         "\nWeft is ready. Let your DAW scan for plugins; it finds Weft (instrument) and Weft FX (effect)."
     );
     Ok(())
+}
+
+/// Installs bundles below a folder and plays the demo: what [`run`] does behind the build.
+///
+/// # Errors
+/// See [`run`].
+pub fn rehearse(bundles: &Bundles, folder: &Path) -> Result<()> {
+    let clap = Folders::below(folder).fill(bundles)?;
+    demo(&clap, &folder.join("demo.wav"))
+}
+
+/// Where the parts go.
+struct Folders {
+    clap: PathBuf,
+    vst3: PathBuf,
+    presets: PathBuf,
+}
+
+impl Folders {
+    fn below(folder: &Path) -> Folders {
+        Folders {
+            clap: folder.to_owned(),
+            vst3: folder.to_owned(),
+            presets: folder.join("presets"),
+        }
+    }
+
+    /// Where this system's DAWs look.
+    fn of_the_system() -> Result<Folders> {
+        let of = |variable: &str| {
+            std::env::var_os(variable)
+                .filter(|folder| !folder.is_empty())
+                .map(PathBuf::from)
+                .with_context(|| format!("{variable} is not set; say where with --dest"))
+        };
+        let (clap, vst3) = if cfg!(target_os = "macos") {
+            let plugins = of("HOME")?.join("Library/Audio/Plug-Ins");
+            (plugins.join("CLAP"), plugins.join("VST3"))
+        } else if cfg!(windows) {
+            let common = of("CommonProgramFiles")?;
+            (common.join("CLAP"), common.join("VST3"))
+        } else {
+            let home = of("HOME")?;
+            (home.join(".clap"), home.join(".vst3"))
+        };
+        let presets = preset::folder()?;
+        Ok(Folders {
+            clap,
+            vst3,
+            presets,
+        })
+    }
+
+    /// Copies everything in place. Returns where the CLAP is now.
+    fn fill(&self, bundles: &Bundles) -> Result<PathBuf> {
+        let clap = put(&bundles.clap, &self.clap)?;
+        println!("     CLAP: {}", clap.display());
+        let vst3 = put(&bundles.vst3, &self.vst3)?;
+        println!("     VST3: {}", vst3.display());
+        let count = preset::write_all(&workspace::root().join("assets/patches"), &self.presets)?;
+        println!(
+            "     {count} presets for VST3 hosts: {}",
+            self.presets.join("Weft").display()
+        );
+        Ok(clap)
+    }
 }
 
 /// Plays the demo through a plugin file, into a sound file.
@@ -154,26 +207,6 @@ fn ramp(param: &Param, frames: u64) -> Vec<(u64, Happening)> {
         .collect()
 }
 
-/// Where this system's DAWs look: for CLAP, for VST3.
-fn folders() -> Result<[PathBuf; 2]> {
-    let of = |variable: &str| {
-        std::env::var_os(variable)
-            .filter(|folder| !folder.is_empty())
-            .map(PathBuf::from)
-            .with_context(|| format!("{variable} is not set; say where with --dest"))
-    };
-    if cfg!(target_os = "macos") {
-        let plugins = of("HOME")?.join("Library/Audio/Plug-Ins");
-        Ok([plugins.join("CLAP"), plugins.join("VST3")])
-    } else if cfg!(windows) {
-        let common = of("CommonProgramFiles")?;
-        Ok([common.join("CLAP"), common.join("VST3")])
-    } else {
-        let home = of("HOME")?;
-        Ok([home.join(".clap"), home.join(".vst3")])
-    }
-}
-
 /// Copies a bundle into a folder, in the place of an older one. The copy is made aside and then
 /// renamed, so that a DAW that has the old one open keeps it whole.
 fn put(bundle: &Path, folder: &Path) -> Result<PathBuf> {
@@ -233,6 +266,18 @@ fn remove(path: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_demo_has_its_patch_music_and_param() {
+        let assets = workspace::root().join("assets");
+        let patch = crate::render::load(&assets.join(PATCH)).unwrap();
+        let slots = weft::engine::SlotTable::of(&patch);
+        assert!(
+            slots.bound().any(|(_, slot)| slot.name() == PARAM),
+            "{PATCH} shows no {PARAM}"
+        );
+        assert!(Song::load(&assets.join(MUSIC), None).unwrap().seconds() > 5.0);
+    }
 
     #[test]
     fn a_bundle_takes_the_place_of_an_older_one_whole() {

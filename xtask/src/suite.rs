@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 
-use crate::{bundle, python, system, tidy, workspace};
+use crate::{bundle, install, python, system, tidy, workspace};
 
 /// Runs every check. A failing one does not keep the others from running where they can.
 ///
@@ -21,7 +21,13 @@ pub fn run() -> Result<()> {
     let bundles = steps.run("bundles: CLAP and VST3 as DAWs get them", || {
         bundle::build("release")
     });
-    let bundled = workspace::target()?.join("bundled");
+    let target = workspace::target()?;
+    let bundled = target.join("bundled");
+    if let Some(bundles) = &bundles {
+        steps.run("install into a folder, and play the installed CLAP", || {
+            install::rehearse(bundles, &target.join("installed"))
+        });
+    }
     steps.run("tests of every crate, and the CLAP and VST3 hosts", || {
         workspace::run(
             workspace::cargo()
@@ -36,7 +42,7 @@ pub fn run() -> Result<()> {
     steps.finish()
 }
 
-const COUNT: usize = 5;
+const COUNT: usize = 6;
 
 struct Steps {
     number: usize,

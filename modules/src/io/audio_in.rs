@@ -2,7 +2,8 @@
 
 use core::marker::PhantomData;
 
-use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::gain::scale;
 use crate::kit::math::db_to_gain;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, decibels};
@@ -45,18 +46,28 @@ impl<V: Lanes> Module<V, 0, 2, 4> for AudioIn<V> {
     fn reset(&mut self) {}
 
     #[inline(always)]
-    fn process(&mut self, cx: &Cx<'_>, _: In<'_, V, 0>, [main, side]: In<'_, V, 2>, outputs: Out<'_, V, 4>) {
-        let off = V::splat(OFF);
-        let gain = |level: V| level.le(off).select(V::splat(0.0), db_to_gain(level));
-        let (mut main_scratch, mut side_scratch) = ([V::splat(0.0); crate::MAX_FRAMES], [V::splat(0.0); crate::MAX_FRAMES]);
-        let main = main.map(&mut main_scratch, gain);
-        let side = side.map(&mut side_scratch, gain);
-        for ((out, heard), gain) in outputs.into_iter().zip(cx.audio_in).zip([main, main, side, side]) {
-            for (frame, out) in out.iter_mut().enumerate() {
-                let sample = heard.get(frame).copied().filter(|sample| sample.is_finite()).unwrap_or(0.0);
-                // Limited so that no gain makes infinity of it.
-                *out = V::splat(sample.clamp(-LOUDEST, LOUDEST)) * gain.at(frame);
-            }
-        }
+    fn process(&mut self, cx: &Cx<'_>, _: In<'_, V, 0>, [main, side]: In<'_, V, 2>, [left, right, side_left, side_right]: Out<'_, V, 4>) {
+        carry(cx.audio_in[0], main, left);
+        carry(cx.audio_in[1], main, right);
+        carry(cx.audio_in[2], side, side_left);
+        carry(cx.audio_in[3], side, side_right);
     }
+}
+
+#[inline(always)]
+fn carry<V: Lanes>(heard: &[f32], level: Signal<'_, V>, out: &mut [V]) {
+    let mut scratch = [V::splat(0.0); MAX_FRAMES];
+    let gain = level.map(
+        &mut scratch,
+        #[inline(always)]
+        |level| level.le(V::splat(OFF)).select(V::splat(0.0), db_to_gain(level)),
+    );
+    for (out, sample) in out.iter_mut().zip(heard) {
+        // Limited so that no gain makes infinity of it.
+        *out = V::splat(if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 });
+    }
+    if let Some(unheard) = out.get_mut(heard.len()..) {
+        unheard.fill(V::splat(0.0));
+    }
+    scale(out, gain);
 }

@@ -14,7 +14,9 @@ use core::ops::Range;
 
 use self::performer::{Now, Performer};
 use self::settings::{GLIDES, MODES, PRIORITIES, Settings, index, mode};
-use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup};
+use self::values::Values;
+use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal};
+use crate::kit::gain::scale;
 use crate::lanes::Lanes;
 use crate::spec::{
     Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds, toggle, unit,
@@ -115,55 +117,66 @@ impl<V: Lanes> Notes<V> {
     #[inline(always)]
     fn write(&mut self, range: Range<usize>, params: &In<'_, V, 17>, outputs: &mut Out<'_, V, 11>) {
         let [_, _, _, detune, spread, _, _, _, octave, transpose, tune, bend_range, _, _, mpe_range, _, _] = params;
+        let [pitch, gate, trigger, velocity, release, pressure, timbre, bend, wheel, random, side] = outputs;
         let voices = &mut self.performer.voices;
         let values = &mut self.performer.values;
-        let bit = |up: bool| if up { 1.0 } else { 0.0 };
-        let gates = V::from_fn(|lane| voices.get(lane).map_or(0.0, |voice| bit(voice.gate.is_up())));
-        let starts = V::from_fn(|lane| voices.get(lane).map_or(0.0, |voice| bit(voice.gate.rises() || voice.slurred)));
-        let mut parts = outputs.each_mut().map(|out| out.get_mut(range.clone()).unwrap_or_default());
-        let [pitch, gate, trigger, velocity, release, pressure, timbre, bend, wheel, random, side] = &mut parts;
-
-        let sum = |key: V, tuning: V, bend: V, finger: V, fan: V, frame: usize| {
-            let semitones = bend * bend_range.at(frame) + finger * mpe_range.at(frame) + tuning + transpose.at(frame);
-            let cents = detune.at(frame) * fan + tune.at(frame);
-            key + octave.at(frame) + semitones * (1.0 / 12.0) + cents * (1.0 / 1200.0)
-        };
-        let glides = [&values.key, &values.tuning, &values.bend, &values.finger, &values.fan];
-        let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
-        let still = glides.iter().all(|glide| glide.is_still()) && knobs.iter().all(|knob| knob.constant().is_some());
-        if still {
-            let [key, tuning, wheel, finger, fan] = glides.map(|glide| glide.value());
-            pitch.fill(sum(key, tuning, wheel, finger, fan, range.start));
-            bend.fill(wheel + finger);
-        } else {
-            for (index, (pitch, bend)) in pitch.iter_mut().zip(bend.iter_mut()).enumerate() {
-                let [key, tuning, wheel, finger, fan] =
-                    [&mut values.key, &mut values.tuning, &mut values.bend, &mut values.finger, &mut values.fan].map(
-                        |glide| {
-                            let value = glide.value();
-                            glide.step();
-                            value
-                        },
-                    );
-                *pitch = sum(key, tuning, wheel, finger, fan, range.start + index);
-                *bend = wheel + finger;
+        let (mut gates, mut starts) = (V::splat(0.0), V::splat(0.0));
+        for (lane, voice) in voices.iter().enumerate() {
+            if voice.gate.is_up() {
+                gates.set_lane(lane, 1.0);
+            }
+            if voice.gate.rises() || voice.slurred {
+                starts.set_lane(lane, 1.0);
             }
         }
-        gate.fill(gates);
-        trigger.fill(starts);
-        values.velocity.fill(velocity);
-        values.release.fill(release);
-        values.pressure.fill(pressure);
-        values.timbre.fill(timbre);
-        values.wheel.fill(wheel);
-        values.random.fill(random);
-        values.place.fill(side);
-        for (index, side) in side.iter_mut().enumerate() {
-            *side = *side * spread.at(range.start + index);
+
+        let pitch = part(pitch, &range);
+        let bend = part(bend, &range);
+        let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
+        if values.pitch_is_still() && knobs.iter().all(|knob| knob.constant().is_some()) {
+            pitch.fill(pitch_at(values, params, range.start));
+            bend.fill(values.bend.value() + values.finger.value());
+        } else {
+            for (index, (pitch, bend)) in pitch.iter_mut().zip(bend.iter_mut()).enumerate() {
+                *pitch = pitch_at(values, params, range.start + index);
+                *bend = values.bend.value() + values.finger.value();
+                values.step_pitch();
+            }
         }
+        part(gate, &range).fill(gates);
+        part(trigger, &range).fill(starts);
+        values.velocity.fill(part(velocity, &range));
+        values.release.fill(part(release, &range));
+        values.pressure.fill(part(pressure, &range));
+        values.timbre.fill(part(timbre, &range));
+        values.wheel.fill(part(wheel, &range));
+        values.random.fill(part(random, &range));
+        let side = part(side, &range);
+        values.place.fill(side);
+        let spread = match spread {
+            Signal::Constant(spread) => Signal::Constant(*spread),
+            Signal::Frames(spread) => Signal::Frames(spread.get(range).unwrap_or_default()),
+        };
+        scale(side, spread);
         for voice in voices {
             voice.gate.step();
             voice.slurred = false;
         }
     }
+}
+
+/// The frames of an output that a range covers.
+#[inline(always)]
+fn part<'a, V>(out: &'a mut [V], range: &Range<usize>) -> &'a mut [V] {
+    out.get_mut(range.clone()).unwrap_or_default()
+}
+
+/// The pitch of every voice: key, bends, tunings and detune.
+#[inline(always)]
+fn pitch_at<V: Lanes>(values: &Values<V>, params: &In<'_, V, 17>, frame: usize) -> V {
+    let [_, _, _, detune, _, _, _, _, octave, transpose, tune, bend_range, _, _, mpe_range, _, _] = params;
+    let bends = values.bend.value() * bend_range.at(frame) + values.finger.value() * mpe_range.at(frame);
+    let semitones = bends + values.tuning.value() + transpose.at(frame);
+    let cents = detune.at(frame) * values.fan.value() + tune.at(frame);
+    values.key.value() + octave.at(frame) + semitones * (1.0 / 12.0) + cents * (1.0 / 1200.0)
 }

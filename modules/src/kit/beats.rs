@@ -110,7 +110,11 @@ mod tests {
             return 4.0 * bars.parse::<f64>().expect("a number of bars");
         }
         let (note, kind) = name.split_once(' ').unwrap_or((name, ""));
-        let of_a_bar: f64 = note.strip_prefix("1/").expect("a fraction").parse().expect("a number");
+        let of_a_bar: f64 = note
+            .strip_prefix("1/")
+            .expect("a fraction")
+            .parse()
+            .expect("a number");
         4.0 / of_a_bar
             * match kind {
                 "dotted" => 1.5,
@@ -135,7 +139,12 @@ mod tests {
             for line in [1u32, 2, 3, 7, 1_000, 99_991] {
                 let beat = quarters(choice) * f64::from(line);
                 for error in [-1e-9, 0.0, 1e-9] {
-                    assert_eq!(cycles(choice, beat + error).floor(), f64::from(line), "{}", DIVISIONS[choice]);
+                    assert_eq!(
+                        cycles(choice, beat + error).floor(),
+                        f64::from(line),
+                        "{}",
+                        DIVISIONS[choice]
+                    );
                 }
             }
         }

@@ -1,57 +1,157 @@
 //! A sine wave.
 
-use crate::contract::{Cx, In, Module, Out, Setup};
-use crate::kit::math::{exp2, sin_turns, MIDDLE_C};
-use crate::lanes::{LaneBits, Lanes};
-use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, octaves, phase};
+use crate::MAX_FRAMES;
+use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::kit::math::sin_turns;
+use crate::kit::phasor::{Controls, Moving, Phasor, signed};
+use crate::kit::settled::settled;
+use crate::kit::step::Breaks;
+use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit};
 
-/// Sine oscillator with phase modulation.
+/// Turns that full feedback bends the phase by.
+const FEEDBACK: f32 = 0.25;
+/// Turns of phase modulation beyond which it is limited; far more than can be heard as such.
+const MOST: f32 = 4_096.0;
+
+/// Sine oscillator with linear frequency modulation through zero, phase modulation and feedback.
 pub struct Sine<V: Lanes> {
-    phase: V::Bits,
-    sample_period: f32,
+    phasor: Phasor<V>,
+    breaks: Breaks<V>,
+    /// The last two frames of the wave, the newest first.
+    last: [V; 2],
+    last_shift: V,
 }
 
-impl<V: Lanes> Module<V, 1, 3, 1> for Sine<V> {
-    const SPEC: Spec<1, 3, 1> = Spec {
+impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
+    const SPEC: Spec<3, 6, 2> = Spec {
         id: "sine",
         name: "Sine",
         category: Category::Oscillator,
         version: 1,
         voicing: Voicing::PerVoice,
-        doc: "A pure tone.",
-        inputs: [modulation("phase-mod", "Shifts the phase; 1 is a whole turn.")],
+        doc: "A pure tone, and the stuff of FM.",
+        inputs: [
+            modulation("fm", "Linear frequency modulation, through zero."),
+            modulation("phase-mod", "Shifts the phase."),
+            audio("sync", "Restarts the wave at every rise through 0."),
+        ],
         params: [
             octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
             cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
             phase("phase", 0.0, "Where in its cycle the wave starts."),
+            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
+            number("phase-mod-depth", 0.0, 4.0, 1.0, "How far the phase-mod input shifts the phase: 1 is a whole turn."),
+            unit("feedback", 0.0, 1.0, 0.0, "How far the wave shifts its own phase: from a sine to a rough saw."),
         ],
-        outputs: [audio("out", "The wave.")],
+        outputs: [
+            audio("out", "The wave."),
+            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+        ],
     };
 
     fn new(setup: &Setup) -> Self {
-        Sine { phase: V::Bits::splat(0), sample_period: 1.0 / setup.sample_rate }
+        Sine {
+            phasor: Phasor::new(setup.sample_rate),
+            breaks: Breaks::new(),
+            last: [V::splat(0.0); 2],
+            last_shift: V::splat(0.0),
+        }
     }
 
     fn reset(&mut self) {
-        self.phase = V::Bits::splat(0);
+        self.phasor.reset();
+        self.breaks.reset();
+        self.last = [V::splat(0.0); 2];
+        self.last_shift = V::splat(0.0);
     }
 
     #[inline(always)]
     fn process(
         &mut self,
         cx: &Cx<'_>,
-        [phase_mod]: In<'_, V, 1>,
-        [pitch, fine, start]: In<'_, V, 3>,
-        [out]: Out<'_, V, 1>,
+        [fm, phase_mod, sync]: In<'_, V, 3>,
+        [pitch, fine, start, fm_depth, phase_mod_depth, feedback]: In<'_, V, 6>,
+        [out, sync_out]: Out<'_, V, 2>,
     ) {
-        let mut scratch = [V::splat(0.0); crate::MAX_FRAMES];
-        let scale = MIDDLE_C * self.sample_period;
-        let steps = pitch.map_with(fine, &mut scratch, cx.frames, |pitch, fine| {
-            (exp2(pitch + fine * (1.0 / 1200.0)) * scale).min(V::splat(0.5))
+        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
+        let mut scratch = [V::splat(0.0); MAX_FRAMES];
+        let shift = phase_mod.map_with(phase_mod_depth, &mut scratch, cx.frames, |phase_mod, depth| {
+            (phase_mod * depth).clamp(-MOST, MOST)
         });
-        for (frame, out) in out.iter_mut().enumerate() {
-            *out = sin_turns(V::from_phase(self.phase) + start.at(frame) + phase_mod.at(frame));
-            self.phase = self.phase.wrapping_add(steps.at(frame).to_phase());
+        // Late as the corrections of all oscillators are, so that waves of one pitch stay together.
+        let late = V::splat(-self.breaks.delay());
+        match self.phasor.steady(cx.frames, controls) {
+            Some(steady) => {
+                let increment = steady.step.to_phase();
+                let lag = steady.step * late;
+                let mut phase = steady.before;
+                for (frame, (out, sync)) in out.iter_mut().zip(sync_out.iter_mut()).enumerate() {
+                    phase = phase.wrapping_add(increment);
+                    *out = V::from_phase(phase) + lag + shift.at(frame);
+                    *sync = signed(phase);
+                }
+                self.bend(feedback, out);
+            }
+            None => {
+                let moving = self.phasor.moving(cx.frames, controls);
+                for (frame, (out, sync)) in out.iter_mut().zip(sync_out.iter_mut()).enumerate() {
+                    let phase = moving.phases[frame];
+                    *out = V::from_phase(phase) + moving.steps[frame] * late + shift.at(frame);
+                    *sync = signed(phase);
+                }
+                self.bend(feedback, out);
+                self.restart(&moving, shift, cx.frames);
+            }
+        }
+        self.last_shift = shift.at(cx.frames.saturating_sub(1));
+        self.breaks.correct(out);
+    }
+}
+
+impl<V: Lanes> Sine<V> {
+    /// Turns phases into the wave, in place.
+    ///
+    /// Feedback takes the mean of the last two frames, which keeps it from hunting between them
+    /// (Tomisawa, US patent 4,249,447).
+    #[inline(always)]
+    fn bend(&mut self, feedback: Signal<'_, V>, wave: &mut [V]) {
+        let none = V::splat(0.0);
+        if settled(feedback).constant().is_some_and(|feedback| feedback.abs().le(none).all()) {
+            for value in wave.iter_mut() {
+                *value = sin_turns(*value);
+            }
+            match wave {
+                [.., second, first] => self.last = [*first, *second],
+                [only] => self.last = [*only, self.last[0]],
+                [] => {}
+            }
+            return;
+        }
+        for (frame, value) in wave.iter_mut().enumerate() {
+            let bend = feedback.at(frame) * (0.5 * FEEDBACK) * (self.last[0] + self.last[1]);
+            *value = sin_turns(*value + bend);
+            self.last = [*value, self.last[0]];
+        }
+    }
+
+    /// Corrects the jumps of restarts.
+    #[inline(always)]
+    fn restart(&mut self, moving: &Moving<V>, shift: Signal<'_, V>, frames: usize) {
+        let none = V::splat(0.0);
+        for frame in moving.first..frames {
+            let age = moving.resets[frame];
+            if !age.ge(none).any() {
+                continue;
+            }
+            let before = frame.checked_sub(1).map_or(self.last_shift, |frame| shift.at(frame));
+            // What the phase gains from modulation beside its own step, as a straight line.
+            let drift = (shift.at(frame) - before).clamp(-0.5, 0.5);
+            let there = shift.at(frame) + drift * (V::splat(self.breaks.delay()) - age);
+            let step = moving.steps[frame];
+            let old = step * (V::splat(1.0) - age);
+            let from = V::from_phase(moving.previous(frame).wrapping_add(old.to_phase())) + there;
+            self.breaks.sine_jump(frame, age, from, moving.starts[frame] + there, step + drift);
         }
     }
 }

@@ -11,6 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{FORMAT, LARGEST_TEXT, options};
+use crate::patch::edit::Editor;
 use crate::patch::ids::{is_id, quote};
 use crate::patch::value::{Reading, read};
 use crate::patch::{Cable, LAST_SLOT, Module, ParamRef, Patch, PatchError, PatchNote};
@@ -52,7 +53,7 @@ impl Patch {
         }
         patch.read_cables(&document.cables, &mut notes)?;
         match document.slots {
-            Some(slots) => patch.read_slots(slots.0, &mut notes)?,
+            Some(slots) => patch.read_slots(slots.0, document.reserved, &mut notes)?,
             None => patch.bind_everything(&mut notes),
         }
         Ok((patch, notes))
@@ -90,9 +91,11 @@ impl Patch {
     fn read_slots(
         &mut self,
         slots: Vec<(i64, String)>,
+        reserved: Vec<String>,
         notes: &mut Vec<PatchNote>,
     ) -> Result<(), PatchError> {
         let mut params = BTreeSet::new();
+        let known: HashSet<&str> = reserved.iter().map(String::as_str).collect();
         for (number, text) in slots {
             let Ok(bound) = text.parse::<ParamRef>() else {
                 return Err(PatchError::Slot {
@@ -118,7 +121,10 @@ impl Patch {
                 notes.push(PatchNote::BoundTwice { slot, bound });
                 continue;
             }
-            if let Some(fault) = self.slot_fault(&bound) {
+            // That a slot waits for a deleted module is no news.
+            let waits =
+                !self.modules.contains(&bound.module) && known.contains(bound.module.as_str());
+            if let Some(fault) = self.slot_fault(&bound).filter(|_| !waits) {
                 notes.push(PatchNote::Slot {
                     slot,
                     bound: bound.clone(),
@@ -127,12 +133,16 @@ impl Patch {
             }
             self.slots.insert(slot, bound);
         }
+        self.reserve(reserved);
         Ok(())
     }
 
     fn bind_everything(&mut self, notes: &mut Vec<PatchNote>) {
         let ids: Vec<String> = self.modules.iter().map(|(id, _)| id.into()).collect();
-        let unbound = ids.iter().map(|id| self.bind_params(id)).sum();
+        let unbound = ids
+            .iter()
+            .map(|id| Editor::new(self).bind_params(id, |_| true))
+            .sum();
         if unbound > 0 {
             notes.push(PatchNote::OutOfSlots { unbound });
         }
@@ -199,6 +209,8 @@ struct Document {
     #[serde(default)]
     cables: Vec<String>,
     slots: Option<Pairs<i64, String>>,
+    #[serde(default)]
+    reserved: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -31,6 +31,7 @@ impl Patch {
                 .iter()
                 .map(|(slot, bound)| (*slot, bound.to_string()))
                 .collect(),
+            reserved: &self.reserved,
         };
         let mut text = written(&document, layout("\n"));
         text.push('\n');
@@ -60,6 +61,8 @@ enum DocumentOut<'a> {
         modules: Ordered<&'a str, Box<RawValue>>,
         cables: Vec<String>,
         slots: BTreeMap<u16, String>,
+        #[serde(skip_serializing_if = "<[String]>::is_empty")]
+        reserved: &'a [String],
     },
 }
 

@@ -166,12 +166,7 @@ impl IParamValueQueueTrait for OnePoint {
         1
     }
 
-    unsafe fn getPoint(
-        &self,
-        index: int32,
-        frame: *mut int32,
-        value: *mut ParamValue,
-    ) -> tresult {
+    unsafe fn getPoint(&self, index: int32, frame: *mut int32, value: *mut ParamValue) -> tresult {
         if index != 0 || frame.is_null() || value.is_null() {
             return kInvalidArgument;
         }
@@ -184,12 +179,7 @@ impl IParamValueQueueTrait for OnePoint {
         kResultOk
     }
 
-    unsafe fn addPoint(
-        &self,
-        _frame: int32,
-        _value: ParamValue,
-        _index: *mut int32,
-    ) -> tresult {
+    unsafe fn addPoint(&self, _frame: int32, _value: ParamValue, _index: *mut int32) -> tresult {
         kInvalidArgument
     }
 }
@@ -250,7 +240,9 @@ mod tests {
             .collect();
         let merged = gather(&changes, &host, 100, 5_536);
         assert!(merged.len() <= EVENT_CAPACITY - 5_536);
-        let last = merged.iter().filter(|(frame, _, value)| *frame == 99 && *value == 1.0);
+        let last = merged
+            .iter()
+            .filter(|(frame, _, value)| *frame == 99 && *value == 1.0);
         assert_eq!(last.count(), 1_000);
         assert_eq!(changes.points.borrow().capacity(), EVENT_CAPACITY);
     }
@@ -259,7 +251,12 @@ mod tests {
     fn a_controller_in_an_empty_block_is_heard_in_the_next() {
         let changes = Changes::new();
         let (slot, pedal) = (host_id(0), 1 << 30);
-        gather(&changes, &[(slot, vec![(0, 0.5)]), (pedal, vec![(0, 1.0)])], 0, 0);
+        gather(
+            &changes,
+            &[(slot, vec![(0, 0.5)]), (pedal, vec![(0, 1.0)])],
+            0,
+            0,
+        );
         let next = gather(&changes, &[(pedal, vec![(3, 0.0)])], 64, 0);
         assert_eq!(next, [(0, pedal, 1.0), (3, pedal, 0.0)]);
         assert_eq!(gather(&changes, &[], 64, 0), []);

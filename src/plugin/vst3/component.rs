@@ -58,8 +58,7 @@ const REALTIME: int32 = ProcessModes_::kRealtime as int32;
 #[allow(clippy::unnecessary_cast)]
 const CAN_AUTOMATE: int32 = ParameterFlags_::kCanAutomate as int32;
 #[allow(clippy::unnecessary_cast)]
-const HIDDEN: int32 =
-    ParameterFlags_::kIsHidden as int32 | ParameterFlags_::kIsReadOnly as int32;
+const HIDDEN: int32 = ParameterFlags_::kIsHidden as int32 | ParameterFlags_::kIsReadOnly as int32;
 #[allow(clippy::unnecessary_cast)]
 const IS_LIST: int32 = ParameterFlags_::kIsList as int32;
 #[allow(clippy::unnecessary_cast)]
@@ -229,7 +228,10 @@ unsafe fn read_all(stream: *mut IBStream) -> Option<Vec<u8>> {
         // Some streams report failure at their end, so only the count says what was read.
         // SAFETY: the stream writes no more than `part.len()` bytes.
         unsafe { stream.read(part.as_mut_ptr().cast(), part.len() as int32, &mut count) };
-        match usize::try_from(count).ok().and_then(|count| part.get(..count))? {
+        match usize::try_from(count)
+            .ok()
+            .and_then(|count| part.get(..count))?
+        {
             [] => return Some(bytes),
             read if bytes.len() + read.len() <= STATE_LIMIT => bytes.extend_from_slice(read),
             _ => return None,
@@ -451,7 +453,10 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
             return kInvalidArgument;
         }
         // SAFETY: handed on exactly as the host made the call.
-        unsafe { self.wrapped.getBusArrangement(direction, index, arrangement) }
+        unsafe {
+            self.wrapped
+                .getBusArrangement(direction, index, arrangement)
+        }
     }
 
     unsafe fn setupProcessing(&self, setup: *mut ProcessSetup) -> tresult {
@@ -541,8 +546,7 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
             outputs: output
                 .as_mut()
                 .map_or(std::ptr::null_mut(), std::ptr::from_mut),
-            inputParameterChanges: changes
-                .map_or(std::ptr::null_mut(), |changes| changes.as_ptr()),
+            inputParameterChanges: changes.map_or(std::ptr::null_mut(), |changes| changes.as_ptr()),
             ..*host
         };
         // SAFETY: the block is the host's, with changes and buses that live until the end of this

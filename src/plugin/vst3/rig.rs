@@ -55,12 +55,7 @@ impl IParamValueQueueTrait for HostQueue {
     unsafe fn getPointCount(&self) -> int32 {
         self.1.len() as int32
     }
-    unsafe fn getPoint(
-        &self,
-        index: int32,
-        frame: *mut int32,
-        value: *mut ParamValue,
-    ) -> tresult {
+    unsafe fn getPoint(&self, index: int32, frame: *mut int32, value: *mut ParamValue) -> tresult {
         let point = self.1[index as usize];
         // SAFETY: the code under test passes places for the answers.
         unsafe {
@@ -137,7 +132,9 @@ impl IBStreamTrait for Stream {
         let count = (count as usize).min(100).min(bytes.len() - *at);
         // SAFETY: the code under test passes room for `count` bytes and a place for the answer.
         unsafe {
-            bytes[*at..].as_ptr().copy_to_nonoverlapping(to.cast(), count);
+            bytes[*at..]
+                .as_ptr()
+                .copy_to_nonoverlapping(to.cast(), count);
             *done = count as int32;
         }
         *at += count;

@@ -8,7 +8,9 @@ use super::values::Values;
 use super::voices::{Phase, Voice, choose};
 use crate::contract::MAX_LANES;
 use crate::kit::math::{exp2, log2};
-use crate::lanes::{Baseline, Lanes, Mono};
+use crate::kit::random::{bipolar, draw, lane_seeds};
+use crate::kit::single::One;
+use crate::lanes::{LaneBits, Lanes};
 use crate::notes::{NoteEvent, NoteKind};
 
 /// How long a voice that still sounds takes to reach the values of its next note, so that nothing
@@ -38,7 +40,7 @@ struct Place {
 }
 
 /// Keys, pedals, controllers and the voices they drive.
-pub(super) struct Performer<V> {
+pub(super) struct Performer<V: Lanes> {
     pub(super) voices: [Voice; MAX_LANES],
     pub(super) values: Values<V>,
     keys: Keys,
@@ -50,7 +52,7 @@ pub(super) struct Performer<V> {
     last_pitch: Option<f32>,
     /// Counts notes and releases.
     count: u64,
-    seed: u32,
+    seeds: V::Bits,
     takeover: u32,
     lag: u64,
 }
@@ -66,7 +68,7 @@ impl<V: Lanes> Performer<V> {
             sounding: None,
             last_pitch: None,
             count: 0,
-            seed,
+            seeds: lane_seeds(seed),
             takeover: (TAKEOVER_SECONDS * sample_rate).round() as u32,
             lag: (LEVEL_LAG_SECONDS * sample_rate) as u64,
         }
@@ -302,7 +304,8 @@ impl<V: Lanes> Performer<V> {
             voice.started = now.frame;
             voice.takeover = takeover;
             self.values.velocity.send(lane, note.velocity, takeover);
-            self.values.random.send(lane, scatter(self.seed, note.stamp, lane), takeover);
+            let random = bipolar::<V>(draw(self.seeds, V::Bits::splat(note.stamp as u32)));
+            self.values.random.send(lane, random.lane(lane), takeover);
         } else {
             voice.slurred = true;
         }
@@ -385,20 +388,8 @@ fn curved(velocity: f32, curve: f32) -> f32 {
     if curve == 0.0 {
         return velocity;
     }
-    type One = Mono<Baseline>;
     let exponent = exp2(One::splat(-2.0 * curve));
     exp2(log2(One::splat(velocity)) * exponent).sum().min(1.0)
-}
-
-/// A value within ±1 for a note and lane, unlike any other's.
-///
-/// The hash is PCG-RXS-M-XS as in Jarzynski and Olano, "Hash functions for GPU rendering" (JCGT 2020).
-fn scatter(seed: u32, stamp: u64, lane: usize) -> f32 {
-    let key = seed.wrapping_add((stamp as u32).wrapping_mul(MAX_LANES as u32)).wrapping_add(lane as u32);
-    let state = key.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-    let word = ((state >> ((state >> 28) + 4)) ^ state).wrapping_mul(277_803_737);
-    let bits = (word >> 22) ^ word;
-    (bits >> 8) as f32 * (2.0 / 16_777_216.0) - 1.0
 }
 
 #[cfg(test)]
@@ -418,15 +409,6 @@ mod tests {
             let even: Vec<f32> = (0..voices).map(|voice| fan_place(voice, voices)).collect();
             assert_eq!(sides, even);
         }
-    }
-
-    #[test]
-    fn random_values_fill_their_range_evenly() {
-        let values: Vec<f32> = (0..4_000).map(|stamp| scatter(1, stamp, (stamp % 16) as usize)).collect();
-        assert!(values.iter().all(|value| (-1.0..=1.0).contains(value)));
-        let mean = values.iter().sum::<f32>() / values.len() as f32;
-        let power = values.iter().map(|value| value * value).sum::<f32>() / values.len() as f32;
-        assert!(mean.abs() < 0.05 && (power - 1.0 / 3.0).abs() < 0.03, "{mean} {power}");
     }
 
     #[test]

@@ -43,4 +43,24 @@ impl<V: Lanes> Values<V> {
             fan: rest,
         }
     }
+
+    /// Whether everything pitch is made of has arrived.
+    #[inline(always)]
+    pub(super) fn pitch_is_still(&self) -> bool {
+        self.key.is_still()
+            && self.tuning.is_still()
+            && self.bend.is_still()
+            && self.finger.is_still()
+            && self.fan.is_still()
+    }
+
+    /// The present frame of all that pitch is made of is over.
+    #[inline(always)]
+    pub(super) fn step_pitch(&mut self) {
+        self.key.step();
+        self.tuning.step();
+        self.bend.step();
+        self.finger.step();
+        self.fan.step();
+    }
 }

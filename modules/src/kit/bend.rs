@@ -1,0 +1,141 @@
+//! Ways from 0 to 1 that are straight or bent like the charge of a capacitor.
+
+use crate::kit::math::polynomial;
+use crate::lanes::{LaneBits, LaneMask, Lanes};
+
+/// 2^x - 1, relative error below 1e-6 however small `x` is; `x` is limited to ±126.
+#[inline(always)]
+pub fn exp2_minus_1<V: Lanes>(x: V) -> V {
+    const ROUND: f32 = 12_582_912.0;
+    let x = x.clamp(-126.0, 126.0);
+    let shifted = x + ROUND;
+    let fraction = x - (shifted - ROUND);
+    // 2^f - 1 without its cancellation: the polynomial of `exp2` with the constant term left out.
+    let mantissa = fraction
+        * polynomial(
+            fraction,
+            [
+                core::f32::consts::LN_2,
+                0.240_226_47,
+                0.055_503_288,
+                0.009_618_489,
+                0.001_339_993_1,
+                0.000_153_458_1,
+            ],
+        );
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(V::Bits::splat(ROUND.to_bits()))
+        .shift_left(23);
+    let whole = V::from_bits(V::splat(1.0).to_bits().wrapping_add(exponent));
+    whole.mul_add(mantissa, whole - 1.0)
+}
+
+/// How many octaves a full bend's exponential falls from start to end: 60 dB.
+const OCTAVES: f32 = 9.965_784;
+
+/// A way from 0 to 1 with a bend in -1..1.
+///
+/// At 0 it is straight. At 1 it is the charge of a capacitor that has come within 60 dB of its
+/// target, `(1 - 1000^-t) / (1 - 1000^-1)`: fast at first, slow at the end. At -1 it is slow at
+/// first. It starts at 0 and ends at 1 whatever the bend.
+#[derive(Clone, Copy, Debug)]
+pub struct Bend<V> {
+    octaves: V,
+    norm: V,
+}
+
+impl<V: Lanes> Bend<V> {
+    /// The way with this bend. Divides once; keep it while the bend does not move.
+    #[inline(always)]
+    pub fn new(bend: V) -> Self {
+        let octaves = bend * -OCTAVES;
+        let straight = octaves.abs().le(V::splat(1e-6));
+        let zero = V::splat(0.0);
+        Bend {
+            octaves: straight.select(zero, octaves),
+            norm: straight.select(zero, V::splat(1.0) / exp2_minus_1(octaves)),
+        }
+    }
+
+    /// The straight way.
+    #[inline(always)]
+    pub fn straight() -> Self {
+        Bend {
+            octaves: V::splat(0.0),
+            norm: V::splat(0.0),
+        }
+    }
+
+    /// Takes this way in the chosen lanes and the other elsewhere.
+    #[inline(always)]
+    pub fn select(self, lanes: V::Mask, other: Self) -> Self {
+        Bend {
+            octaves: lanes.select(self.octaves, other.octaves),
+            norm: lanes.select(self.norm, other.norm),
+        }
+    }
+
+    /// Whether the way is straight in every lane; then [`Bend::at`] gives back what it gets.
+    #[inline(always)]
+    pub fn is_straight(self) -> bool {
+        !self.octaves.abs().gt(V::splat(0.0)).any()
+    }
+
+    /// How far the way has come at a share of its time, 0..1.
+    #[inline(always)]
+    pub fn at(self, time: V) -> V {
+        let bent = exp2_minus_1(self.octaves * time) * self.norm;
+        self.octaves.abs().gt(V::splat(0.0)).select(bent, time)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lanes::{Baseline, Mono};
+
+    type One = Mono<Baseline>;
+
+    #[test]
+    fn small_powers_keep_their_precision() {
+        for step in -3000..3000 {
+            let x = f64::from(step) * 0.01 * f64::from(step).abs().sqrt() * 1e-3;
+            let x = x as f32;
+            if x == 0.0 {
+                continue;
+            }
+            let got = f64::from(exp2_minus_1(One::splat(x)).lane(0));
+            let want = (f64::from(x) * std::f64::consts::LN_2).exp_m1();
+            assert!(
+                ((got - want) / want).abs() < 1e-6,
+                "at {x}: {got} for {want}"
+            );
+        }
+    }
+
+    #[test]
+    fn bends_follow_their_closed_form() {
+        for bend in [-1.0f32, -0.5, -1e-4, 0.0, 1e-7, 1e-4, 0.3, 1.0] {
+            let way = Bend::new(One::splat(bend));
+            let k = f64::from(bend) * 1000f64.ln();
+            for step in 0..=1000 {
+                let time = step as f32 / 1000.0;
+                let t = f64::from(time);
+                let want = if k.abs() < 1e-5 {
+                    t
+                } else {
+                    (-k * t).exp_m1() / (-k).exp_m1()
+                };
+                let got = f64::from(way.at(One::splat(time)).lane(0));
+                assert!(
+                    (got - want).abs() < 2e-6,
+                    "bend {bend} at {t}: {got} for {want}"
+                );
+            }
+        }
+        assert!(
+            Bend::new(One::splat(0.0)).is_straight() && !Bend::new(One::splat(0.01)).is_straight()
+        );
+    }
+}

@@ -1,0 +1,380 @@
+//! The running phase of an oscillator: pitch, linear frequency modulation and hard sync.
+//!
+//! Phases are integers of 2^32 steps a turn. They add without rounding, so a voice stays in tune,
+//! and a passed whole turn is known exactly and between two frames.
+
+use crate::MAX_FRAMES;
+use crate::contract::Signal;
+use crate::kit::crossing::Rises;
+use crate::kit::math::{MIDDLE_C, exp2};
+use crate::kit::settled::settled;
+use crate::lanes::{LaneBits, LaneMask, Lanes};
+
+/// Turns of a phase in one of its 2^32 steps.
+const STEP: f32 = 1.0 / 4_294_967_296.0;
+/// The most turns a frame; just below half the sample rate.
+const FASTEST: f32 = 0.49;
+
+/// What moves a phase.
+#[derive(Clone, Copy)]
+pub struct Controls<'a, V> {
+    /// Octaves from middle C.
+    pub pitch: Signal<'a, V>,
+    /// Cents added to it.
+    pub fine: Signal<'a, V>,
+    /// The phase after a reset, in turns.
+    pub start: Signal<'a, V>,
+    /// Frequency modulation: the frequency is multiplied by 1 + `fm_depth` * `fm`.
+    pub fm: Signal<'a, V>,
+    /// See `fm`.
+    pub fm_depth: Signal<'a, V>,
+    /// A rise through 0 restarts the phase, at its moment between two frames.
+    pub sync: Signal<'a, V>,
+}
+
+/// The phase of every lane.
+pub struct Phasor<V: Lanes> {
+    phase: V::Bits,
+    sync: Rises<V>,
+    fresh: bool,
+    /// Turns a frame of middle C.
+    middle_c: f32,
+}
+
+/// A call in which the phase moves evenly and never restarts.
+#[derive(Clone, Copy)]
+pub struct Steady<V: Lanes> {
+    /// The phase one frame before the call.
+    pub before: V::Bits,
+    /// Turns a frame.
+    pub step: V,
+    /// The first frame before which the wave already sounded, so that it can have breaks.
+    pub first: usize,
+}
+
+/// A call in which anything may happen.
+pub struct Moving<V: Lanes> {
+    /// The phase one frame before the call.
+    pub before: V::Bits,
+    /// The phase at each frame.
+    pub phases: [V::Bits; MAX_FRAMES],
+    /// Turns from the frame before.
+    pub steps: [V; MAX_FRAMES],
+    /// How many frames (0 to 1) before each frame the phase restarted; below 0 where it did not.
+    pub resets: [V; MAX_FRAMES],
+    /// Where a restart leads, in turns, at each frame with one.
+    pub starts: [V; MAX_FRAMES],
+    /// The first frame before which the wave already sounded, so that it can have breaks.
+    pub first: usize,
+}
+
+impl<V: Lanes> Phasor<V> {
+    /// A phase that has yet to start.
+    pub fn new(sample_rate: f32) -> Self {
+        Phasor {
+            phase: V::Bits::splat(0),
+            sync: Rises::from(V::splat(0.0)),
+            fresh: true,
+            middle_c: (f64::from(MIDDLE_C) / f64::from(sample_rate)) as f32,
+        }
+    }
+
+    /// Back to before the start.
+    pub fn reset(&mut self) {
+        self.fresh = true;
+    }
+
+    #[inline(always)]
+    fn base(&self, pitch: V, fine: V) -> V {
+        exp2(fine.mul_add(V::splat(1.0 / 1200.0), pitch)) * self.middle_c
+    }
+
+    #[inline(always)]
+    fn modulated(base: V, fm: V, fm_depth: V) -> V {
+        (base * fm_depth.mul_add(fm, V::splat(1.0))).clamp(-FASTEST, FASTEST)
+    }
+
+    /// Starts a fresh phase so that its first frame is `start`. Gives the first frame with a past.
+    #[inline(always)]
+    fn begin(&mut self, start: V, step: V, sync: V) -> usize {
+        if !self.fresh {
+            return 0;
+        }
+        self.fresh = false;
+        self.phase = start.to_phase().wrapping_sub(step.to_phase());
+        self.sync = Rises::from(sync);
+        1
+    }
+
+    /// Moves on by a call if the phase moves evenly in it; does nothing and gives `None` otherwise.
+    #[inline(always)]
+    pub fn steady(&mut self, frames: usize, controls: Controls<'_, V>) -> Option<Steady<V>> {
+        let pitch = settled(controls.pitch).constant()?;
+        let fine = settled(controls.fine).constant()?;
+        let fm = settled(controls.fm).constant()?;
+        let fm_depth = settled(controls.fm_depth).constant()?;
+        let sync = settled(controls.sync).constant()?;
+        if !self.fresh && self.sync.would_rise(sync) {
+            return None;
+        }
+        let step = Self::modulated(self.base(pitch, fine), fm, fm_depth);
+        let first = self.begin(controls.start.at(0), step, sync);
+        self.sync.hold(sync, frames);
+        let before = self.phase;
+        self.phase = before.wrapping_add(step.to_phase().wrapping_mul(V::Bits::splat(frames as u32)));
+        Some(Steady { before, step, first })
+    }
+
+    /// Moves on by a call, whatever happens in it.
+    #[inline(always)]
+    pub fn moving(&mut self, frames: usize, controls: Controls<'_, V>) -> Moving<V> {
+        let Controls { pitch, fine, start, fm, fm_depth, sync } = controls;
+        let none = [V::splat(-1.0); MAX_FRAMES];
+        let mut moving = Moving {
+            before: self.phase,
+            phases: [self.phase; MAX_FRAMES],
+            steps: none,
+            resets: none,
+            starts: none,
+            first: 0,
+        };
+        let steps = &mut moving.steps[..frames];
+        if let (Some(pitch), Some(fine)) = (settled(pitch).constant(), settled(fine).constant()) {
+            steps.fill(self.base(pitch, fine));
+        } else if let (Signal::Frames(pitch), Signal::Constant(fine)) = (pitch, fine) {
+            for (step, pitch) in steps.iter_mut().zip(pitch) {
+                *step = self.base(*pitch, fine);
+            }
+        } else {
+            for (frame, step) in steps.iter_mut().enumerate() {
+                *step = self.base(pitch.at(frame), fine.at(frame));
+            }
+        }
+        if let (Signal::Frames(fm), Signal::Constant(fm_depth)) = (fm, fm_depth) {
+            for (step, fm) in steps.iter_mut().zip(fm) {
+                *step = Self::modulated(*step, *fm, fm_depth);
+            }
+        } else {
+            for (frame, step) in steps.iter_mut().enumerate() {
+                *step = Self::modulated(*step, fm.at(frame), fm_depth.at(frame));
+            }
+        }
+        moving.first = self.begin(start.at(0), moving.steps[0], sync.at(0));
+        moving.before = self.phase;
+        let mut restarts = false;
+        for (frame, reset) in moving.resets[..frames].iter_mut().enumerate() {
+            *reset = self.sync.next(sync.at(frame));
+            restarts |= reset.ge(V::splat(0.0)).any();
+        }
+        let mut phase = self.phase;
+        for (frame, (at, step)) in moving.phases[..frames].iter_mut().zip(&moving.steps).enumerate() {
+            phase = phase.wrapping_add(step.to_phase());
+            if restarts {
+                let age = moving.resets[frame];
+                let restarted = age.ge(V::splat(0.0));
+                if restarted.any() {
+                    moving.starts[frame] = start.at(frame);
+                    let fresh = (start.at(frame).to_phase()).wrapping_add((*step * age).to_phase());
+                    phase = restarted.select(V::from_bits(fresh), V::from_bits(phase)).to_bits();
+                }
+            }
+            *at = phase;
+        }
+        self.phase = phase;
+        moving
+    }
+}
+
+impl<V: Lanes> Steady<V> {
+    /// The whole turns one lane passes in this call, in order of time, for a wave whose break lies
+    /// at phase `offset`.
+    #[inline(always)]
+    pub fn passes(&self, lane: usize, offset: u32) -> Passes {
+        let travel = self.step.to_phase().lane(lane);
+        let before = self.before.lane(lane).wrapping_sub(offset);
+        Passes {
+            position: before.wrapping_add(travel.wrapping_mul(self.first as u32)),
+            travel: travel as i32,
+            frame: self.first,
+        }
+    }
+}
+
+/// A whole turn passed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pass {
+    /// The frame after it.
+    pub frame: usize,
+    /// How many frames before that frame, 0 to 1.
+    pub age: f32,
+    /// 1 forwards, -1 backwards.
+    pub direction: f32,
+}
+
+/// Finds the whole turns that an even movement passes, without looking at every frame.
+pub struct Passes {
+    position: u32,
+    travel: i32,
+    frame: usize,
+}
+
+impl Passes {
+    /// The next one before frame `frames`.
+    #[inline(always)]
+    pub fn next(&mut self, frames: usize) -> Option<Pass> {
+        let speed = self.travel.unsigned_abs();
+        let room = if self.travel > 0 { !self.position } else { self.position };
+        let skipped = room.checked_div(speed)?;
+        let frame = self.frame.saturating_add(skipped as usize);
+        if frame >= frames {
+            return None;
+        }
+        let moved = (self.travel as u32).wrapping_mul(skipped.wrapping_add(1));
+        self.position = self.position.wrapping_add(moved);
+        self.frame = frame + 1;
+        let (direction, past) = if self.travel > 0 {
+            (1.0, i64::from(self.position))
+        } else {
+            (-1.0, i64::from(self.position) - (1 << 32))
+        };
+        Some(Pass { frame, age: past as f32 / self.travel as f32, direction })
+    }
+}
+
+/// What one lane's phase does between two frames, or up to a restart, or from it.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch {
+    /// The phase at its begin.
+    pub from: u32,
+    /// How far it moves.
+    pub travel: i64,
+    /// Frames from its begin to the frame after it.
+    pub begin: f32,
+    /// Frames from its end to the frame after it.
+    pub end: f32,
+}
+
+impl Stretch {
+    /// The phase at its end.
+    #[inline(always)]
+    pub fn to(&self) -> u32 {
+        self.from.wrapping_add(self.travel as u32)
+    }
+
+    /// Calls `each` with the direction and the age in frames of every whole turn that is passed by a
+    /// break that lies `offset` behind phase 0 at the begin and moves on by `drift`.
+    #[inline(always)]
+    pub fn passes(&self, offset: u32, drift: i64, mut each: impl FnMut(f32, f32)) {
+        let travel = self.travel - drift;
+        let end = i64::from(self.from.wrapping_sub(offset)) + travel;
+        let turns = end >> 32;
+        let mut report = |direction: f32, turn: i64| {
+            let left = (end - (turn << 32)) as f32 / travel as f32;
+            each(direction, self.end + left * (self.begin - self.end));
+        };
+        // A break may cross another whole turn while it drifts; never more than two.
+        match turns {
+            2.. => {
+                report(1.0, 1);
+                report(1.0, 2);
+            }
+            1 => report(1.0, 1),
+            0 => {}
+            -1 => report(-1.0, 0),
+            _ => {
+                report(-1.0, 0);
+                report(-1.0, -1);
+            }
+        }
+    }
+}
+
+impl<V: Lanes> Moving<V> {
+    /// The phase one frame before a frame.
+    #[inline(always)]
+    pub fn previous(&self, frame: usize) -> V::Bits {
+        match frame.checked_sub(1) {
+            Some(previous) => self.phases[previous % MAX_FRAMES],
+            None => self.before,
+        }
+    }
+
+    /// The lanes whose phase passed a whole turn or restarted since the frame before.
+    #[inline(always)]
+    pub fn breaks(&self, frame: usize) -> V::Mask {
+        let (from, to) = (V::from_phase(self.previous(frame)), V::from_phase(self.phases[frame]));
+        passed(from, self.steps[frame], to) | self.resets[frame].ge(V::splat(0.0))
+    }
+
+    /// What one lane did since the frame before: one stretch, and another where it restarted between.
+    #[inline(always)]
+    pub fn stretches(&self, frame: usize, lane: usize) -> (Stretch, Option<Stretch>) {
+        let from = self.previous(frame).lane(lane);
+        let step = self.steps[frame].lane(lane);
+        let age = self.resets[frame].lane(lane);
+        if age >= 0.0 {
+            let travel = (step * (1.0 - age) / STEP) as i64;
+            let start = self.starts[frame].to_phase().lane(lane);
+            let onwards = self.phases[frame].lane(lane).wrapping_sub(start) as i32;
+            let first = Stretch { from, travel, begin: 1.0, end: age };
+            (first, Some(Stretch { from: start, travel: i64::from(onwards), begin: age, end: 0.0 }))
+        } else {
+            let travel = i64::from(self.phases[frame].lane(lane).wrapping_sub(from) as i32);
+            (Stretch { from, travel, begin: 1.0, end: 0.0 }, None)
+        }
+    }
+}
+
+/// Whether a position of 0..1 turns passed a whole turn on its way.
+#[inline(always)]
+pub fn passed<V: Lanes>(from: V, travel: V, to: V) -> V::Mask {
+    // Without a pass the difference is nought, with one it is a turn.
+    (from + travel - to).abs().gt(V::splat(0.5))
+}
+
+/// A phase as a line from -1 to 1 that rises through 0 at the whole turn: what others sync to.
+#[inline(always)]
+pub fn signed<V: Lanes>(phase: V::Bits) -> V {
+    V::from_signed(phase) * (1.0 / 2_147_483_648.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(mut passes: Passes, frames: usize) -> Vec<Pass> {
+        core::iter::from_fn(|| passes.next(frames)).collect()
+    }
+
+    #[test]
+    fn even_movement_passes_turns_where_single_steps_do() {
+        for (position, travel) in [(0, 1 << 30), (5, -77_777_777), (u32::MAX, 1), (0, -1), (9, 0), (1, 2_000_000_000)] {
+            let found = all(Passes { position, travel, frame: 3 }, 64);
+            let mut expected = Vec::new();
+            let mut at = position;
+            for frame in 3..64 {
+                let stretch = Stretch { from: at, travel: i64::from(travel), begin: 1.0, end: 0.0 };
+                stretch.passes(0, 0, |direction, age| expected.push(Pass { frame, age, direction }));
+                at = stretch.to();
+            }
+            assert_eq!(found, expected, "{position} {travel}");
+            assert!(found.iter().all(|pass| (0.0..=1.0).contains(&pass.age)));
+        }
+    }
+
+    #[test]
+    fn a_drifting_break_may_pass_twice() {
+        let turn = 1_i64 << 32;
+        let stretch = Stretch { from: 0, travel: turn * 45 / 100, begin: 1.0, end: 0.0 };
+        let mut ages = Vec::new();
+        // From 0.98 behind to 1.42 - 0.01 ahead: past 0 and past 1.
+        let offset = (turn * 98 / 100) as u32;
+        stretch.passes(offset, -turn * 97 / 100, |direction, age| ages.push((direction, age)));
+        assert_eq!(ages.len(), 1);
+        let stretch = Stretch { from: (turn * 97 / 100) as u32, travel: turn * 45 / 100, begin: 1.0, end: 0.0 };
+        ages.clear();
+        stretch.passes((turn / 100) as u32, -turn * 97 / 100, |direction, age| ages.push((direction, age)));
+        assert_eq!(ages.len(), 2);
+        assert!(ages[0].1 > ages[1].1);
+    }
+}

@@ -1,0 +1,228 @@
+//! One stretch of an envelope: from a level to another in an exact number of frames.
+
+use crate::contract::Signal;
+use crate::kit::bend::Bend;
+use crate::kit::edge::to_gate;
+use crate::lanes::{LaneMask, Lanes};
+
+/// Stands in for "never" as a count of frames.
+const NEVER: f32 = f32::MAX;
+
+/// How a segment runs: how long and how bent.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<V> {
+    /// Whole frames, as a float.
+    length: V,
+    bend: V,
+}
+
+impl<V: Lanes> Course<V> {
+    /// A course of so many seconds, rounded to whole frames.
+    #[inline(always)]
+    pub fn new(seconds: V, bend: V, sample_rate: f32) -> Self {
+        Course {
+            length: (seconds * sample_rate + 0.5).floor(),
+            bend,
+        }
+    }
+
+    /// The same course, at least a frame long.
+    #[inline(always)]
+    pub fn at_least_a_frame(self) -> Self {
+        Course {
+            length: self.length.max(V::splat(1.0)),
+            ..self
+        }
+    }
+
+    /// Takes this course in the chosen lanes and the other elsewhere.
+    #[inline(always)]
+    pub fn select(self, lanes: V::Mask, other: Self) -> Self {
+        Course {
+            length: lanes.select(self.length, other.length),
+            bend: lanes.select(self.bend, other.bend),
+        }
+    }
+}
+
+/// Where a voice stands within the segment it runs, per lane.
+///
+/// The level is a function of the count of frames since the segment began, so it takes no rounding
+/// along however long the segment is, and does not depend on how its frames are cut into calls. A
+/// segment whose length moves keeps its place and goes on faster or slower.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<V> {
+    from: V,
+    /// Share of the segment done when its length last moved.
+    base: V,
+    /// Frames since then.
+    count: V,
+    /// The count at which the segment ends.
+    end: V,
+    length: V,
+    /// Share of the segment in one frame.
+    step: V,
+    bend: V,
+    way: Bend<V>,
+}
+
+impl<V: Lanes> Segment<V> {
+    /// A segment that rests at its target.
+    pub fn resting() -> Self {
+        Segment {
+            from: V::splat(0.0),
+            base: V::splat(1.0),
+            count: V::splat(0.0),
+            end: V::splat(NEVER),
+            length: V::splat(NEVER),
+            step: V::splat(0.0),
+            bend: V::splat(0.0),
+            way: Bend::straight(),
+        }
+    }
+
+    /// Begins a new segment at this frame in the chosen lanes.
+    #[inline(always)]
+    pub fn start(&mut self, lanes: V::Mask, from: V, course: Course<V>) {
+        let zero = V::splat(0.0);
+        let step = V::splat(1.0) / course.length.max(V::splat(1.0));
+        self.from = lanes.select(from, self.from);
+        self.base = lanes.select(zero, self.base);
+        self.count = lanes.select(zero, self.count);
+        self.end = lanes.select(course.length, self.end);
+        self.length = lanes.select(course.length, self.length);
+        self.step = lanes.select(step, self.step);
+        self.bend = lanes.select(course.bend, self.bend);
+        self.way = Bend::new(course.bend).select(lanes, self.way);
+    }
+
+    /// Rests at the target in the chosen lanes, until another segment starts.
+    #[inline(always)]
+    pub fn rest(&mut self, lanes: V::Mask) {
+        let rest = Segment::resting();
+        self.from = lanes.select(rest.from, self.from);
+        self.base = lanes.select(rest.base, self.base);
+        self.count = lanes.select(rest.count, self.count);
+        self.end = lanes.select(rest.end, self.end);
+        self.length = lanes.select(rest.length, self.length);
+        self.step = lanes.select(rest.step, self.step);
+        self.bend = lanes.select(rest.bend, self.bend);
+        self.way = rest.way.select(lanes, self.way);
+    }
+
+    /// Where the segment rests.
+    #[inline(always)]
+    pub fn rests(&self) -> V::Mask {
+        self.length.ge(V::splat(NEVER))
+    }
+
+    /// Follows a course whose length or bend may have moved since the last frame.
+    #[inline(always)]
+    pub fn follow(&mut self, course: Course<V>) {
+        let running = !self.rests();
+        let moved = running & (course.length.lt(self.length) | course.length.gt(self.length));
+        if moved.any() {
+            let step = V::splat(1.0) / course.length.max(V::splat(1.0));
+            let base = self.count.mul_add(self.step, self.base).min(V::splat(1.0));
+            let end = ((V::splat(1.0) - base) * course.length + 0.5).floor();
+            self.base = moved.select(base, self.base);
+            self.count = moved.select(V::splat(0.0), self.count);
+            self.end = moved.select(end, self.end);
+            self.length = moved.select(course.length, self.length);
+            self.step = moved.select(step, self.step);
+        }
+        let bent = running & (course.bend.lt(self.bend) | course.bend.gt(self.bend));
+        if bent.any() {
+            self.bend = bent.select(course.bend, self.bend);
+            self.way = Bend::new(course.bend).select(bent, self.way);
+        }
+    }
+
+    /// Where the segment has reached its end.
+    #[inline(always)]
+    pub fn ended(&self) -> V::Mask {
+        self.count.ge(self.end)
+    }
+
+    /// How many frames may pass before any lane ends, at most `limit`.
+    #[inline(always)]
+    pub fn frames_left(&self, limit: usize) -> usize {
+        let left = self.end - self.count;
+        let mut least = limit as f32;
+        for lane in left.as_slice() {
+            least = if *lane < least { *lane } else { least };
+        }
+        least as usize
+    }
+
+    #[inline(always)]
+    fn level_after(&self, frames: f32, to: V) -> V {
+        let done = self
+            .way
+            .at((self.count + frames).mul_add(self.step, self.base));
+        (self.from - to).mul_add(V::splat(1.0) - done, to)
+    }
+
+    /// The level at this frame.
+    #[inline(always)]
+    pub fn level(&self, to: V) -> V {
+        self.level_after(0.0, to)
+    }
+
+    /// Writes the levels of the next frames and moves on past them. No lane may end among them.
+    ///
+    /// `to` is the target; where `tracks` is 1 rather than 0 it is the `target` signal instead, read
+    /// from `first` on.
+    #[inline(always)]
+    pub fn run(
+        &mut self,
+        out: &mut [V],
+        first: usize,
+        to: V,
+        tracks: V::Mask,
+        target: Signal<'_, V>,
+    ) {
+        if let Some(target) = target.constant() {
+            self.run_to(out, |_| tracks.select(target, to));
+        } else {
+            self.run_to(out, |frame| tracks.select(target.at(first + frame), to));
+        }
+        self.count += V::splat(out.len() as f32);
+    }
+
+    #[inline(always)]
+    fn run_to(&self, out: &mut [V], to: impl Fn(usize) -> V) {
+        if self.rests().all() {
+            for (frame, out) in out.iter_mut().enumerate() {
+                *out = to(frame);
+            }
+        } else if self.way.is_straight() {
+            // The same as `level_after`, less the bend it would not use.
+            for (frame, out) in out.iter_mut().enumerate() {
+                let (to, done) = (
+                    to(frame),
+                    (self.count + frame as f32).mul_add(self.step, self.base),
+                );
+                *out = (self.from - to).mul_add(V::splat(1.0) - done, to);
+            }
+        } else {
+            for (frame, out) in out.iter_mut().enumerate() {
+                *out = self.level_after(frame as f32, to(frame));
+            }
+        }
+    }
+}
+
+/// Stage numbers kept as floats, so that they can be told apart per lane.
+#[inline(always)]
+pub fn stands_at<V: Lanes>(stage: V, number: f32) -> V::Mask {
+    stage.ge(V::splat(number)) & stage.le(V::splat(number))
+}
+
+/// Adds a trigger to the frame of an output in the chosen lanes.
+#[inline(always)]
+pub fn pulse<V: Lanes>(out: &mut [V], frame: usize, lanes: V::Mask) {
+    if let Some(out) = out.get_mut(frame) {
+        *out = out.max(to_gate(lanes));
+    }
+}

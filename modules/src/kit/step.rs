@@ -1,0 +1,126 @@
+//! Band-limited breaks: jumps and kinks at any moment between two frames, without aliases.
+//!
+//! A wave is drawn naively, late by [`Breaks::delay`] frames, and each of its breaks adds what the
+//! naive drawing lacks. The cost goes with the number of breaks, not with the number of frames.
+
+mod kernel;
+
+use crate::MAX_FRAMES;
+use crate::kit::math::sin_turns;
+use crate::lanes::{LaneMask, Lanes};
+use kernel::{Kernel, MOMENTS, TAPS, kernel};
+
+/// The corrections that are under way.
+pub struct Breaks<V> {
+    kernel: &'static Kernel,
+    pending: [V; MAX_FRAMES + TAPS],
+    /// How many frames of `pending` may differ from 0.
+    reach: usize,
+}
+
+impl<V: Lanes> Breaks<V> {
+    /// No break yet. May allocate.
+    #[expect(clippy::new_without_default, reason = "a default is expected to be cheap")]
+    pub fn new() -> Self {
+        Breaks { kernel: kernel(), pending: [V::splat(0.0); MAX_FRAMES + TAPS], reach: 0 }
+    }
+
+    /// Forgets all breaks.
+    pub fn reset(&mut self) {
+        self.pending = [V::splat(0.0); MAX_FRAMES + TAPS];
+        self.reach = 0;
+    }
+
+    /// How late the naive wave must be, in frames.
+    #[inline(always)]
+    pub fn delay(&self) -> f32 {
+        self.kernel.delay
+    }
+
+    /// The value of one lane jumped by `size`, `age` frames (0 to 1) before frame `frame` of this call.
+    #[inline(always)]
+    pub fn jump(&mut self, frame: usize, lane: usize, age: f32, size: f32) {
+        self.add(frame, lane, &reading(&self.kernel.residuals[0], age, size));
+    }
+
+    /// The slope of one lane changed by `change` per frame, `age` frames before frame `frame`.
+    #[inline(always)]
+    pub fn kink(&mut self, frame: usize, lane: usize, age: f32, change: f32) {
+        self.add(frame, lane, &reading(&self.kernel.residuals[1], age, change));
+    }
+
+    /// A sine of `step` turns a frame jumped from phase `from` to phase `to` (in turns) in all lanes
+    /// whose `age` is not below 0.
+    ///
+    /// Both sines run on under the correction, which fades from one to the other as a jump of size 1
+    /// would. That moves the spectrum of the jump by the frequency of the sine and needs no series
+    /// of derivatives.
+    #[inline(always)]
+    pub fn sine_jump(&mut self, frame: usize, age: V, from: V, to: V, step: V) {
+        let Some(window) = self.pending.get_mut(frame..).and_then(|rest| rest.first_chunk_mut::<TAPS>()) else {
+            return;
+        };
+        let jumps = age.ge(V::splat(0.0));
+        let mut fade = [V::splat(0.0); TAPS];
+        for lane in (0..V::COUNT).filter(|lane| jumps.lane(*lane)) {
+            let row = reading(&self.kernel.residuals[0], age.lane(lane), 1.0);
+            for (fade, row) in fade.iter_mut().zip(row) {
+                fade.set_lane(lane, row);
+            }
+        }
+        // The difference of two sines is a sine: sin a - sin b = 2 sin((a - b) / 2) cos((a + b) / 2).
+        let size = sin_turns((to - from) * 0.5) * 2.0;
+        let middle = (to + from) * 0.5 + 0.25 + step * (age - self.kernel.delay);
+        for (tap, (value, fade)) in window.iter_mut().zip(fade).enumerate() {
+            let difference = size * sin_turns(step.mul_add(V::splat(tap as f32), middle));
+            *value = jumps.select(fade.mul_add(difference, *value), *value);
+        }
+        self.reach = self.reach.max(frame + TAPS);
+    }
+
+    #[inline(always)]
+    fn add(&mut self, frame: usize, lane: usize, correction: &[f32; TAPS]) {
+        let Some(window) = self.pending.get_mut(frame..).and_then(|rest| rest.first_chunk_mut::<TAPS>()) else {
+            return;
+        };
+        for (value, correction) in window.iter_mut().zip(correction) {
+            if V::COUNT == 1 {
+                *value += V::splat(*correction);
+            } else if let Some(value) = value.as_mut_slice().get_mut(lane) {
+                *value += *correction;
+            }
+        }
+        self.reach = self.reach.max(frame + TAPS);
+    }
+
+    /// Corrects a naive wave, the frames of one call, and moves on behind them.
+    #[inline(always)]
+    pub fn correct(&mut self, wave: &mut [V]) {
+        if self.reach == 0 {
+            // What adding nothing does to a negative zero, so that cuts do not show.
+            wave.iter_mut().for_each(|value| *value = *value + 0.0);
+            return;
+        }
+        for (value, correction) in wave.iter_mut().zip(&self.pending) {
+            *value += *correction;
+        }
+        let frames = wave.len().min(MAX_FRAMES);
+        self.pending.copy_within(frames..frames + TAPS, 0);
+        self.pending[TAPS..TAPS + frames].fill(V::splat(0.0));
+        self.reach = self.reach.saturating_sub(frames);
+    }
+}
+
+/// A row of the table at any moment, times `size`.
+#[inline(always)]
+fn reading(rows: &[[f32; TAPS]; MOMENTS + 1], age: f32, size: f32) -> [f32; TAPS] {
+    let moment = age.clamp(0.0, 1.0) * MOMENTS as f32;
+    let row = (moment as usize).min(MOMENTS - 1);
+    let share = moment - row as f32;
+    let (before, after) = (size * (1.0 - share), size * share);
+    let (low, high) = (&rows[row], &rows[row + 1]);
+    core::array::from_fn(
+        #[inline(always)]
+        |tap| low[tap] * before + high[tap] * after,
+    )
+}

@@ -1,0 +1,400 @@
+//! Low-frequency oscillator.
+
+use crate::MAX_FRAMES;
+use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::kit::beats::{DIVISIONS, cycles, division};
+use crate::kit::edge::{Edges, next_turn, to_gate};
+use crate::kit::math::sin_turns;
+use crate::kit::random::{bipolar, draw, lane_seeds};
+use crate::kit::switch::{from, position, stretches};
+use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::spec::{
+    Category, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit,
+};
+
+const SHAPES: &[&str] = &[
+    "sine",
+    "triangle",
+    "saw up",
+    "saw down",
+    "square",
+    "random steps",
+    "smooth random",
+];
+
+/// Where fading stops counting, in frames: above 20 s at 384 kHz, and exact as a float.
+const FADED: f32 = 8_388_608.0;
+
+/// Oscillator for movement, free or locked to the host's beat.
+///
+/// Phases are integers with 24 further bits below them, so even a period of 100 s keeps its time. Synced,
+/// the phase is a function of the host's beat alone and so survives loops and jumps; a reset moves
+/// it for good, so that a voice's cycle can begin with its note.
+pub struct Lfo<V: Lanes> {
+    place: Place<V>,
+    /// Below the last bit of the free phase, 24 bits.
+    fine: V::Bits,
+    /// The host's place at the last reset.
+    origin: Place<V>,
+    /// Resets so far: every one begins another random sequence.
+    resets: V::Bits,
+    /// Frames since the last reset.
+    since: V,
+    seeds: V::Bits,
+    reset: Edges<V>,
+    sample_rate: f32,
+}
+
+/// Whole cycles, and 2^32 steps of the one that runs.
+#[derive(Clone, Copy)]
+struct Place<V: Lanes> {
+    cycle: V::Bits,
+    phase: V::Bits,
+}
+
+impl<V: Lanes> Place<V> {
+    #[inline(always)]
+    fn start() -> Self {
+        Place {
+            cycle: V::Bits::splat(0),
+            phase: V::Bits::splat(0),
+        }
+    }
+
+    #[inline(always)]
+    fn on_grid(division: usize, beat: f64) -> Self {
+        let cycles = cycles(division, beat);
+        let whole = cycles.floor();
+        let phase = ((cycles - whole) * 4_294_967_296.0) as u32;
+        Place {
+            cycle: V::Bits::splat(whole as i64 as u32),
+            phase: V::Bits::splat(phase),
+        }
+    }
+
+    #[inline(always)]
+    fn ahead(self, phase: V::Bits) -> Self {
+        let sum = self.phase.wrapping_add(phase);
+        // The carry out of the top bit.
+        let carry =
+            (self.phase & phase) | ((self.phase | phase) & (sum ^ V::Bits::splat(u32::MAX)));
+        Place {
+            cycle: self.cycle.wrapping_add(carry.shift_right(31)),
+            phase: sum,
+        }
+    }
+
+    #[inline(always)]
+    fn since(self, origin: Self) -> Self {
+        let difference = self.phase.wrapping_sub(origin.phase);
+        let not = self.phase ^ V::Bits::splat(u32::MAX);
+        let borrow = (not & origin.phase) | ((not | origin.phase) & difference);
+        let cycle = self
+            .cycle
+            .wrapping_sub(origin.cycle)
+            .wrapping_sub(borrow.shift_right(31));
+        Place {
+            cycle,
+            phase: difference,
+        }
+    }
+
+    #[inline(always)]
+    fn select(self, lanes: V::Mask, other: Self) -> Self {
+        Place {
+            cycle: select_bits::<V>(lanes, self.cycle, other.cycle),
+            phase: select_bits::<V>(lanes, self.phase, other.phase),
+        }
+    }
+}
+
+#[inline(always)]
+fn select_bits<V: Lanes>(lanes: V::Mask, yes: V::Bits, no: V::Bits) -> V::Bits {
+    let mask = V::Bits::splat(0).wrapping_sub(to_gate::<V>(lanes).to_signed());
+    (yes & mask) | (no & (mask ^ V::Bits::splat(u32::MAX)))
+}
+
+/// How far the phase moves in a frame.
+#[derive(Clone, Copy)]
+struct Step<V: Lanes> {
+    whole: V::Bits,
+    /// 24 bits below the whole steps.
+    below: V::Bits,
+}
+
+impl<V: Lanes> Step<V> {
+    #[inline(always)]
+    fn new(rate: V, sample_rate: f32) -> Self {
+        let steps = rate * (4_294_967_296.0 / sample_rate);
+        let whole = steps.floor();
+        Step {
+            whole: whole.to_signed(),
+            below: ((steps - whole) * 16_777_216.0).to_signed(),
+        }
+    }
+}
+
+/// The same cycle with its middle moved to `width`.
+#[inline(always)]
+fn skew<V: Lanes>(phase: V, width: V, before: V, after: V) -> V {
+    let late = (phase - width).mul_add(after, V::splat(0.5));
+    phase
+        .lt(width)
+        .select(phase * before, late)
+        .min(V::splat(1.0))
+}
+
+impl<V: Lanes> Lfo<V> {
+    #[inline(always)]
+    fn start_anew(&mut self, lanes: V::Mask, grid: Place<V>) {
+        self.place = Place::start().select(lanes, self.place);
+        self.fine = select_bits::<V>(lanes, V::Bits::splat(0), self.fine);
+        self.origin = grid.select(lanes, self.origin);
+        self.resets = self.resets.wrapping_add(to_gate::<V>(lanes).to_signed());
+        self.since = lanes.select(V::splat(0.0), self.since);
+    }
+
+    /// Whether every lane has faded in, and will stay so throughout the call.
+    #[inline(always)]
+    fn has_faded(&self, fade: Signal<'_, V>) -> bool {
+        fade.constant()
+            .is_some_and(|fade| !self.since.lt(fade * self.sample_rate).any())
+    }
+
+    /// Where the phase stands after some frames, at most [`MAX_FRAMES`]: then neither the bits below
+    /// it nor, at 100 Hz and 8 kHz, the phase itself can wrap twice.
+    #[inline(always)]
+    fn after(&self, frames: usize, step: Step<V>) -> (Place<V>, V::Bits) {
+        let frames = V::Bits::splat(frames as u32);
+        let fine = self.fine.wrapping_add(step.below.wrapping_mul(frames));
+        let place = self.place.ahead(
+            step.whole
+                .wrapping_mul(frames)
+                .wrapping_add(fine.shift_right(24)),
+        );
+        (place, fine & V::Bits::splat(0x00ff_ffff))
+    }
+
+    /// The waves at these places, which begin at frame `first` of the call.
+    #[inline(always)]
+    fn draw(
+        &self,
+        cycles: &mut [V::Bits; MAX_FRAMES],
+        phases: &[V::Bits; MAX_FRAMES],
+        first: usize,
+        [shape, phase, width]: In<'_, V, 3>,
+        out: &mut [V],
+        gate: &mut [V],
+    ) {
+        let (one, half) = (V::splat(1.0), V::splat(0.5));
+        let slopes = |width: V| {
+            (
+                half / width.max(V::splat(1e-6)),
+                half / (one - width).max(V::splat(1e-6)),
+            )
+        };
+        let mut turns = [half; MAX_FRAMES];
+        let turns = &mut turns[..out.len()];
+        let places = cycles
+            .iter_mut()
+            .zip(phases.iter().copied())
+            .zip(turns.iter_mut());
+        if let (Some(offset), Some(width)) = (phase.constant(), width.constant()) {
+            let (offset, (before, after)) = (offset.to_phase(), slopes(width));
+            for ((cycle, phase), turn) in places {
+                let place = Place::<V> {
+                    cycle: *cycle,
+                    phase,
+                }
+                .ahead(offset);
+                *cycle = place.cycle;
+                *turn = skew(V::from_phase(place.phase), width, before, after);
+            }
+        } else {
+            for (frame, ((cycle, phase_now), turn)) in (first..).zip(places) {
+                let place = Place::<V> {
+                    cycle: *cycle,
+                    phase: phase_now,
+                }
+                .ahead(phase.at(frame).to_phase());
+                let width = width.at(frame);
+                let (before, after) = slopes(width);
+                *cycle = place.cycle;
+                *turn = skew(V::from_phase(place.phase), width, before, after);
+            }
+        }
+        for (gate, turn) in gate.iter_mut().zip(turns.iter()) {
+            *gate = to_gate(turn.lt(half));
+        }
+
+        let seeds = self
+            .seeds
+            .wrapping_add(self.resets.wrapping_mul(V::Bits::splat(0x632b_e5ab)));
+        let value = |cycle: V::Bits| bipolar::<V>(draw(seeds, cycle));
+        for (stretch, shape) in stretches(from(shape, first), turns.len()) {
+            let (turns, cycles) = (&turns[stretch.clone()], &cycles[stretch.clone()]);
+            let drawn = out[stretch].iter_mut().zip(turns.iter().copied());
+            match shape {
+                0 => drawn.for_each(|(out, turn)| *out = sin_turns(turn)),
+                1 => drawn.for_each(|(out, turn)| *out = one - (turn - 0.5).abs() * 4.0),
+                2 => drawn.for_each(|(out, turn)| *out = turn * 2.0 - 1.0),
+                3 => drawn.for_each(|(out, turn)| *out = one - turn * 2.0),
+                4 => drawn.for_each(|(out, turn)| *out = turn.lt(half).select(one, -one)),
+                5 => drawn
+                    .zip(cycles)
+                    .for_each(|((out, _), cycle)| *out = value(*cycle)),
+                _ => drawn.zip(cycles).for_each(|((out, turn), cycle)| {
+                    let here = value(*cycle);
+                    let there = value(cycle.wrapping_add(V::Bits::splat(1)));
+                    // Level at both ends, so that cycles join smoothly.
+                    let way = turn * turn * (V::splat(3.0) - turn * 2.0);
+                    *out = (there - here).mul_add(way, here);
+                }),
+            }
+        }
+    }
+}
+
+impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
+    const SPEC: Spec<1, 8, 2> = Spec {
+        id: "lfo",
+        name: "LFO",
+        category: Category::Modulation,
+        version: 1,
+        voicing: Voicing::PerVoice,
+        doc: "Slow waves and random movement, free or in time with the song.",
+        inputs: [gate("reset", "Starts the cycle anew when it goes high.")],
+        params: [
+            choice("shape", SHAPES, 0, "The wave."),
+            hz(
+                "rate",
+                0.01,
+                100.0,
+                1.0,
+                "Cycles a second while sync is off.",
+            ),
+            toggle(
+                "sync",
+                false,
+                "Keeps time with the song instead of the rate.",
+            ),
+            choice(
+                "division",
+                DIVISIONS,
+                division("1/4"),
+                "How long a cycle lasts while sync is on.",
+            ),
+            phase("phase", 0.0, "Where in its cycle the wave starts."),
+            unit(
+                "width",
+                0.0,
+                1.0,
+                0.5,
+                "Where the middle of the cycle lies: skews waves, widens the square.",
+            ),
+            toggle("unipolar", false, "Runs from 0 to 1 instead of -1 to 1."),
+            seconds("fade", 0.0, 20.0, 0.0, "Time to fade in after a reset."),
+        ],
+        outputs: [
+            modulation("out", "The wave."),
+            gate("gate", "High in the first half of each cycle."),
+        ],
+    };
+
+    fn new(setup: &Setup) -> Self {
+        Lfo {
+            place: Place::start(),
+            fine: V::Bits::splat(0),
+            origin: Place::start(),
+            resets: V::Bits::splat(0),
+            since: V::splat(0.0),
+            seeds: lane_seeds(setup.seed),
+            reset: Edges::new(),
+            sample_rate: setup.sample_rate,
+        }
+    }
+
+    fn reset(&mut self) {
+        self.place = Place::start();
+        self.fine = V::Bits::splat(0);
+        self.origin = Place::start();
+        self.resets = V::Bits::splat(0);
+        self.since = V::splat(0.0);
+        self.reset = Edges::new();
+    }
+
+    #[inline(always)]
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        [reset]: In<'_, V, 1>,
+        [shape, rate, sync, division, phase, width, unipolar, fade]: In<'_, V, 8>,
+        [out, gate]: Out<'_, V, 2>,
+    ) {
+        let turns = self.reset.turns(reset, cx.frames);
+        for (stretch, synced) in stretches(sync, cx.frames) {
+            let mut start = stretch.start;
+            while start < stretch.end {
+                let run = start..next_turn(turns, start + 1, stretch.end);
+                start = run.end;
+                if turns >> run.start & 1 == 1 {
+                    let grid = Place::on_grid(position(division.at(run.start)), cx.beat(run.start));
+                    self.start_anew(self.reset.rises_at(reset, run.start), grid);
+                }
+
+                let mut cycles = [V::Bits::splat(0); MAX_FRAMES];
+                let mut phases = [V::Bits::splat(0); MAX_FRAMES];
+                let places = cycles.iter_mut().zip(phases.iter_mut()).zip(run.clone());
+                if synced == 1 {
+                    for ((cycle, phase), frame) in places {
+                        let grid = Place::on_grid(position(division.at(frame)), cx.beat(frame));
+                        self.place = grid.since(self.origin);
+                        (*cycle, *phase) = (self.place.cycle, self.place.phase);
+                    }
+                } else if let Some(rate) = rate.constant() {
+                    let step = Step::new(rate, self.sample_rate);
+                    for (count, ((cycle, phase), _)) in places.enumerate() {
+                        let (place, _) = self.after(count, step);
+                        (*cycle, *phase) = (place.cycle, place.phase);
+                    }
+                    (self.place, self.fine) = self.after(run.len(), step);
+                } else {
+                    for ((cycle, phase), frame) in places {
+                        (*cycle, *phase) = (self.place.cycle, self.place.phase);
+                        (self.place, self.fine) =
+                            self.after(1, Step::new(rate.at(frame), self.sample_rate));
+                    }
+                }
+
+                let (out, gate) = (&mut out[run.clone()], &mut gate[run.clone()]);
+                self.draw(
+                    &mut cycles,
+                    &phases,
+                    run.start,
+                    [shape, phase, width],
+                    out,
+                    gate,
+                );
+
+                let since = self.since;
+                for (stretch, unipolar) in stretches(from(unipolar, run.start), run.len()) {
+                    if unipolar == 1 {
+                        for out in &mut out[stretch] {
+                            *out = (*out + 1.0) * 0.5;
+                        }
+                    }
+                }
+                if !self.has_faded(fade) {
+                    for (count, out) in out.iter_mut().enumerate() {
+                        let length = fade.at(run.start + count) * self.sample_rate;
+                        let since = (since + count as f32).min(V::splat(FADED));
+                        let risen = since / length.max(V::splat(1.0));
+                        *out *= since.lt(length).select(risen, V::splat(1.0));
+                    }
+                }
+                self.since = (since + run.len() as f32).min(V::splat(FADED));
+            }
+        }
+        self.reset.finish(reset, cx.frames);
+    }
+}

@@ -1,0 +1,122 @@
+//! A sawtooth wave.
+
+use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, signed};
+use crate::kit::step::Breaks;
+use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase};
+
+/// Sawtooth oscillator with band-limited steps.
+pub struct Saw<V: Lanes> {
+    phasor: Phasor<V>,
+    breaks: Breaks<V>,
+}
+
+impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
+    const SPEC: Spec<2, 4, 2> = Spec {
+        id: "saw",
+        name: "Saw",
+        category: Category::Oscillator,
+        version: 1,
+        voicing: Voicing::PerVoice,
+        doc: "A bright wave with all harmonics, free of aliases.",
+        inputs: [
+            modulation("fm", "Linear frequency modulation."),
+            audio("sync", "Restarts the wave at every rise through 0."),
+        ],
+        params: [
+            octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
+            cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
+            phase("phase", 0.0, "Where in its cycle the wave starts."),
+            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
+        ],
+        outputs: [
+            audio("out", "The wave."),
+            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+        ],
+    };
+
+    fn new(setup: &Setup) -> Self {
+        Saw { phasor: Phasor::new(setup.sample_rate), breaks: Breaks::new() }
+    }
+
+    fn reset(&mut self) {
+        self.phasor.reset();
+        self.breaks.reset();
+    }
+
+    #[inline(always)]
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        [fm, sync]: In<'_, V, 2>,
+        [pitch, fine, start, fm_depth]: In<'_, V, 4>,
+        [out, sync_out]: Out<'_, V, 2>,
+    ) {
+        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
+        match self.phasor.steady(cx.frames, controls) {
+            Some(steady) => self.draw_steady(steady, out, sync_out),
+            None => {
+                let moving = self.phasor.moving(cx.frames, controls);
+                self.draw_moving(&moving, out, sync_out);
+            }
+        }
+        self.breaks.correct(out);
+    }
+}
+
+impl<V: Lanes> Saw<V> {
+    #[inline(always)]
+    fn naive(&self, phase: V::Bits, step: V) -> V {
+        // A line that is late lies lower by what it rises in that time.
+        let late = step * (-2.0 * self.breaks.delay());
+        V::from_signed(phase.wrapping_add(V::Bits::splat(1 << 31))).mul_add(V::splat(UNIT), late)
+    }
+
+    #[inline(always)]
+    fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V], sync: &mut [V]) {
+        let increment = steady.step.to_phase();
+        let mut phase = steady.before;
+        for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
+            phase = phase.wrapping_add(increment);
+            *out = self.naive(phase, steady.step);
+            *sync = signed(phase);
+        }
+        for lane in 0..V::COUNT {
+            let mut passes = steady.passes(lane, 0);
+            while let Some(pass) = passes.next(out.len()) {
+                self.breaks.jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V], sync: &mut [V]) {
+        for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
+            *out = self.naive(moving.phases[frame], moving.steps[frame]);
+            *sync = signed(moving.phases[frame]);
+        }
+        for frame in moving.first..out.len() {
+            let breaks = moving.breaks(frame);
+            if !breaks.any() {
+                continue;
+            }
+            for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
+                let (stretch, after) = moving.stretches(frame, lane);
+                let falls = |breaks: &mut Breaks<V>, direction: f32, age: f32| {
+                    breaks.jump(frame, lane, age, -2.0 * direction);
+                };
+                stretch.passes(0, 0, |direction, age| falls(&mut self.breaks, direction, age));
+                if let Some(after) = after {
+                    let drop = after.from.wrapping_sub(1 << 31) as i32 as f32
+                        - stretch.to().wrapping_sub(1 << 31) as i32 as f32;
+                    self.breaks.jump(frame, lane, after.begin, drop * UNIT);
+                    after.passes(0, 0, |direction, age| falls(&mut self.breaks, direction, age));
+                }
+            }
+        }
+    }
+}
+
+/// What one step of a phase adds to a wave that spans 2.
+const UNIT: f32 = 1.0 / 2_147_483_648.0;

@@ -1,0 +1,4 @@
+//! Delay and reverb.
+
+mod delay;
+mod reverb;

@@ -1,0 +1,81 @@
+//! Amplifier whose level is a knob or a cable.
+
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::bend::Bend;
+use crate::kit::switch::stretches;
+use crate::lanes::Lanes;
+use crate::spec::{Category, Spec, Voicing, audio, choice, unit};
+
+const EXPONENTIAL: usize = 1;
+
+/// Multiplies a signal by a level.
+///
+/// The level is 0 until something opens it, so that an envelope alone decides what is heard. The
+/// exponential response is `(1000^level - 1) / 999`: even steps of level are nearly even steps of
+/// loudness over 60 dB, and 0 is silence.
+pub struct Vca<V: Lanes> {
+    exponential: Bend<V>,
+}
+
+impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
+    const SPEC: Spec<1, 2, 1> = Spec {
+        id: "vca",
+        name: "VCA",
+        category: Category::Utility,
+        version: 1,
+        voicing: Voicing::PerVoice,
+        doc: "Makes a signal louder and softer. Closed until its level is turned up or an envelope opens it.",
+        inputs: [audio("in", "Signal to pass.")],
+        params: [
+            unit(
+                "level",
+                0.0,
+                1.0,
+                0.0,
+                "How much passes: 0 is silence, 100 % the whole signal.",
+            ),
+            choice(
+                "response",
+                &["linear", "exponential"],
+                0,
+                "Linear follows the level as it is; exponential follows it by loudness.",
+            ),
+        ],
+        outputs: [audio("out", "The signal at its level.")],
+    };
+
+    fn new(_: &Setup) -> Self {
+        Vca {
+            exponential: Bend::new(V::splat(-1.0)),
+        }
+    }
+
+    fn reset(&mut self) {}
+
+    #[inline(always)]
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        [input]: In<'_, V, 1>,
+        [level, response]: In<'_, V, 2>,
+        [out]: Out<'_, V, 1>,
+    ) {
+        let scratch = &mut [V::splat(0.0); MAX_FRAMES];
+        for (stretch, response) in stretches(response, cx.frames) {
+            let exponential = self.exponential;
+            let gain = match level {
+                level if response != EXPONENTIAL => level,
+                Signal::Constant(level) => Signal::Constant(exponential.at(level)),
+                Signal::Frames(levels) => {
+                    for frame in stretch.clone() {
+                        scratch[frame] = exponential.at(levels[frame]);
+                    }
+                    Signal::Frames(&*scratch)
+                }
+            };
+            for frame in stretch {
+                out[frame] = input.at(frame) * gain.at(frame);
+            }
+        }
+    }
+}
