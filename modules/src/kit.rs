@@ -2,14 +2,18 @@
 
 pub mod beats;
 pub mod bend;
+pub mod corner;
 pub mod crossing;
 pub mod delay_line;
 pub mod edge;
 pub mod gain;
+pub mod halfband;
 pub mod limiter;
+pub mod matched;
 pub mod math;
 pub mod phasor;
 pub mod random;
+pub mod saturation;
 pub mod segment;
 pub mod settled;
 pub mod single;

@@ -47,6 +47,8 @@ catalog::modules! {
         triangle: Triangle,
     }
     filter {
+        ladder: Ladder,
+        one_pole: OnePole,
         svf: Svf,
     }
     envelope {
@@ -68,7 +70,6 @@ catalog::modules! {
     }
     effect {
         delay: Delay mono,
-        delay: Delay,
-        reverb: Reverb,
+        reverb: Reverb mono,
     }
 }

@@ -5,3 +5,4 @@ mod envelope;
 mod modulation;
 mod utility;
 mod effect;
+mod filter;

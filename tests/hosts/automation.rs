@@ -1,7 +1,7 @@
 //! Automation is heard on its very frame.
 
 use crate::host::{Do, Host, Plugin, everywhere, open_with};
-use crate::patches::{THROUGH, VOICE};
+use crate::patches::{GATES, THROUGH, VOICE};
 use crate::play::{Piece, play};
 use crate::sound::{assert_same, first_difference, part};
 
@@ -38,6 +38,40 @@ fn a_change_is_heard_from_its_frame_on() {
                     index + 1
                 );
             }
+        }
+    });
+}
+
+#[test]
+fn notes_keep_their_frame_beside_changes() {
+    everywhere(|host, plugin| {
+        let id = slot(host, plugin, 500);
+        for (from, to) in [
+            (256_usize, 512),
+            (255, 511),
+            (0, 1),
+            (700, 701),
+            (511, 1_535),
+        ] {
+            let on = Do::On {
+                key: 60,
+                velocity: 0.5,
+            };
+            let off = Do::Off { key: 60 };
+            let mut piece = Piece::new(2_048);
+            // Before, on and after the frames of the note, changes that are not heard.
+            for (note, frame) in [(on, from), (off, to)] {
+                for around in [frame.saturating_sub(1), frame, frame + 1] {
+                    let value = if around == frame { 0.0 } else { 0.01 };
+                    piece = piece.at(around, Do::Set { id, value });
+                }
+                piece = piece.at(frame, note);
+                piece = piece.at(frame, Do::Set { id, value: 0.5 });
+            }
+            let mut instance = open_with(host, plugin, GATES, RATE, 512);
+            let sound = play(&mut *instance, &piece, &[512, 1, 0, 511]);
+            let high: Vec<usize> = (0..2_048).filter(|at| sound[0][*at] > 0.5).collect();
+            assert_eq!(high, (from..to).collect::<Vec<_>>());
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Rates and block sizes are the host's affair.
 
 use crate::host::{Do, Plugin, everywhere, open, open_with};
-use crate::patches::{PAD, THROUGH, VOICE};
+use crate::patches::{GATES, PAD, THROUGH, VOICE};
 use crate::play::{Piece, play};
 use crate::sound::{assert_same, level, part, peak};
 
@@ -122,6 +122,27 @@ fn events_of_a_block_without_frames_are_not_lost() {
             "{}",
             sound[0][23_999]
         );
+    });
+}
+
+#[test]
+fn notes_of_a_block_without_frames_are_not_lost() {
+    everywhere(|host, plugin| {
+        let mut instance = open_with(host, plugin, GATES, 48_000.0, 512);
+        let on = Do::On {
+            key: 60,
+            velocity: 0.5,
+        };
+        for (what, level) in [(on, 1.0), (Do::Off { key: 60 }, 0.0)] {
+            let (input, mut output) = Default::default();
+            let event = crate::host::Event { frame: 0, what };
+            assert!(instance.process(&input, &mut output, &[event]));
+            let sound = play(&mut *instance, &Piece::new(512), &[512]);
+            assert!(
+                sound[0].iter().all(|sample| *sample == level),
+                "{what:?} is lost"
+            );
+        }
     });
 }
 

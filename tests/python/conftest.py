@@ -12,6 +12,7 @@ BUNDLES = Path(os.environ.get("WEFT_BUNDLES", ROOT / "target" / "bundled"))
 BUNDLE = BUNDLES / "Weft.vst3"
 RATE = 48_000.0
 BLOCK = 512
+TEMPO = 120.0
 
 # Nothing at all. minihost calls a state refused if the plugin's own does not change by it.
 BLANK = b'Patch(format: 1, name: "Blank", modules: {}, cables: [])'
@@ -34,6 +35,7 @@ class Instance:
     def __init__(self, name="Weft", rate=RATE, block=BLOCK):
         self.name = name
         self.block = block
+        self.frame = 0
         if name == "Weft":
             # JUCE takes the sidechain, the only input there is, for the main one.
             self.plugin = minihost.Plugin(str(BUNDLE), rate, block, 2, 2)
@@ -85,6 +87,12 @@ class Instance:
             turn += 1
             end = start + count
             part = np.zeros((2, count), np.float32)
+            self.plugin.set_transport(
+                TEMPO,
+                position_samples=self.frame,
+                position_beats=self.frame / self.plugin.sample_rate * TEMPO / 60,
+            )
+            self.frame += count
             self.plugin.process_auto(
                 np.ascontiguousarray(sound[:, start:end]),
                 part,

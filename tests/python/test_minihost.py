@@ -205,7 +205,6 @@ def test_the_effect_hears_its_track(weft):
 @pytest.mark.parametrize("path", INSTRUMENTS, ids=lambda path: path.stem)
 def test_factory_instruments_play(weft, tmp_path, path):
     instance = weft().load(path.read_text(), tmp_path)
-    instance.plugin.set_transport(120.0)
     sound = instance.play(96_000, [(0, 0x90, 48, 100), (0, 0x90, 55, 90), (60_000, 0x80, 48, 0)])
     assert 0.02 < peak(sound) <= 4.0
 

@@ -12,13 +12,13 @@ use crate::midi::Song;
 use crate::{preset, wav, workspace};
 
 /// The patch of the demo, below `assets`.
-const PATCH: &str = "patches/keys.ron";
+const PATCH: &str = "patches/pluck.ron";
 /// The music of the demo, below `assets`.
 const MUSIC: &str = "midi/demo.mid";
 /// The parameter that the demo moves.
 const PARAM: &str = "Filter Cutoff";
 /// Where the demo moves it: from, to.
-const RAMP: (f64, f64) = (0.35, 0.8);
+const RAMP: (f64, f64) = (0.38, 0.65);
 const RATE: u32 = 48_000;
 /// Seconds after the last note.
 const TAIL: f64 = 3.0;

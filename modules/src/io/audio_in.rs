@@ -46,7 +46,13 @@ impl<V: Lanes> Module<V, 0, 2, 4> for AudioIn<V> {
     fn reset(&mut self) {}
 
     #[inline(always)]
-    fn process(&mut self, cx: &Cx<'_>, _: In<'_, V, 0>, [main, side]: In<'_, V, 2>, [left, right, side_left, side_right]: Out<'_, V, 4>) {
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        _: In<'_, V, 0>,
+        [main, side]: In<'_, V, 2>,
+        [left, right, side_left, side_right]: Out<'_, V, 4>,
+    ) {
         carry(cx.audio_in[0], main, left);
         carry(cx.audio_in[1], main, right);
         carry(cx.audio_in[2], side, side_left);
@@ -60,11 +66,19 @@ fn carry<V: Lanes>(heard: &[f32], level: Signal<'_, V>, out: &mut [V]) {
     let gain = level.map(
         &mut scratch,
         #[inline(always)]
-        |level| level.le(V::splat(OFF)).select(V::splat(0.0), db_to_gain(level)),
+        |level| {
+            level
+                .le(V::splat(OFF))
+                .select(V::splat(0.0), db_to_gain(level))
+        },
     );
     for (out, sample) in out.iter_mut().zip(heard) {
         // Limited so that no gain makes infinity of it.
-        *out = V::splat(if sample.is_finite() { sample.clamp(-LOUDEST, LOUDEST) } else { 0.0 });
+        *out = V::splat(if sample.is_finite() {
+            sample.clamp(-LOUDEST, LOUDEST)
+        } else {
+            0.0
+        });
     }
     if let Some(unheard) = out.get_mut(heard.len()..) {
         unheard.fill(V::splat(0.0));

@@ -34,11 +34,24 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
         inputs: [audio("left", "Left side."), audio("right", "Right side.")],
         params: [
             decibels("level", OFF, 12.0, 0.0, "Level of both sides."),
-            number("balance", -1.0, 1.0, 0.0, "Below 0 turns the right side down, above 0 the left."),
+            number(
+                "balance",
+                -1.0,
+                1.0,
+                0.0,
+                "Below 0 turns the right side down, above 0 the left.",
+            ),
             toggle("mute", false, "Silence."),
-            toggle("limit", true, "Keeps peaks within 0 dB; what is lower passes untouched."),
+            toggle(
+                "limit",
+                true,
+                "Keeps peaks within 0 dB; what is lower passes untouched.",
+            ),
         ],
-        outputs: [audio("left", "What the host hears on the left."), audio("right", "What the host hears on the right.")],
+        outputs: [
+            audio("left", "What the host hears on the left."),
+            audio("right", "What the host hears on the right."),
+        ],
     };
 
     fn new(setup: &Setup) -> Self {
@@ -68,21 +81,32 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
         let mut scratch = [[zero; MAX_FRAMES]; 2];
         let [left_scratch, right_scratch] = &mut scratch;
         let gain = |level: V| level.le(V::splat(OFF)).select(zero, db_to_gain(level));
-        let left_gain = level.map_with(balance, left_scratch, cx.frames, |level, balance| gain(level) * (one - balance).min(one));
-        let right_gain = level.map_with(balance, right_scratch, cx.frames, |level, balance| gain(level) * (one + balance).min(one));
-        for (frame, (out_left, out_right)) in out_left.iter_mut().zip(out_right.iter_mut()).enumerate() {
+        let left_gain = level.map_with(balance, left_scratch, cx.frames, |level, balance| {
+            gain(level) * (one - balance).min(one)
+        });
+        let right_gain = level.map_with(balance, right_scratch, cx.frames, |level, balance| {
+            gain(level) * (one + balance).min(one)
+        });
+        for (frame, (out_left, out_right)) in
+            out_left.iter_mut().zip(out_right.iter_mut()).enumerate()
+        {
             let target = mute.at(frame).lt(V::splat(0.5)).select(one, zero);
             if !self.started {
                 self.open = target;
                 self.started = true;
             }
-            self.open = target.max(self.open - self.mute_step).min(self.open + self.mute_step);
+            self.open = target
+                .max(self.open - self.mute_step)
+                .min(self.open + self.mute_step);
             let scaled = |sample: V, gain: V| {
                 let sample = sample * gain * self.open;
                 // Only finite numbers times 0 are 0.
                 (sample * 0.0).abs().le(zero).select(sample, zero)
             };
-            let pair = (scaled(left.at(frame), left_gain.at(frame)), scaled(right.at(frame), right_gain.at(frame)));
+            let pair = (
+                scaled(left.at(frame), left_gain.at(frame)),
+                scaled(right.at(frame), right_gain.at(frame)),
+            );
             let limited = self.limiter.next(pair.0, pair.1);
             let on = limit.at(frame).ge(V::splat(0.5));
             *out_left = on.select(limited.0, pair.0);

@@ -6,8 +6,10 @@ mod glide;
 mod keys;
 mod note;
 mod performer;
+mod place;
 mod settings;
 mod values;
+mod velocity;
 mod voices;
 
 use core::ops::Range;
@@ -19,7 +21,8 @@ use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal};
 use crate::kit::gain::scale;
 use crate::lanes::Lanes;
 use crate::spec::{
-    Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds, toggle, unit,
+    Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds,
+    toggle, unit,
 };
 
 /// Plays the host's notes on one, eight or sixteen voices, one per lane.
@@ -45,28 +48,105 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         doc: "Plays the host's notes: pitch, gate and touch, one voice per note.",
         inputs: [],
         params: [
-            choice("mode", MODES, 0, "Poly: a voice per note. Mono: one voice, each note starts anew. Legato: one voice, tied notes do not start anew. Unison: several voices on one note."),
-            int("voices", 1, MAX_LANES as i32, MAX_LANES as i32, "How many notes can sound at once.").fixed(),
-            int("unison", 1, MAX_LANES as i32, 4, "How many voices play the note in unison mode."),
-            cents("detune", 0.0, 100.0, 12.0, "How far the outermost unison voices are off pitch."),
-            unit("spread", 0.0, 1.0, 1.0, "How far apart the voices stand at the spread output."),
-            seconds("glide", 0.0, 10.0, 0.0, "How long the pitch takes from note to note."),
-            choice("glide-mode", GLIDES, 0, "Always: every note glides. Legato: only notes played while another is held."),
-            choice("priority", PRIORITIES, 0, "Which of several held keys sounds in mono, legato and unison."),
+            choice(
+                "mode",
+                MODES,
+                0,
+                "Poly: a voice per note. Mono: one voice, each note starts anew. Legato: one voice, tied notes do not start anew. Unison: several voices on one note.",
+            ),
+            int(
+                "voices",
+                1,
+                MAX_LANES as i32,
+                MAX_LANES as i32,
+                "How many notes can sound at once.",
+            )
+            .fixed(),
+            int(
+                "unison",
+                1,
+                MAX_LANES as i32,
+                4,
+                "How many voices play the note in unison mode.",
+            ),
+            cents(
+                "detune",
+                0.0,
+                100.0,
+                12.0,
+                "How far the outermost unison voices are off pitch.",
+            ),
+            unit(
+                "spread",
+                0.0,
+                1.0,
+                1.0,
+                "How far apart the voices stand at the spread output.",
+            ),
+            seconds(
+                "glide",
+                0.0,
+                10.0,
+                0.0,
+                "How long the pitch takes from note to note.",
+            ),
+            choice(
+                "glide-mode",
+                GLIDES,
+                0,
+                "Always: every note glides. Legato: only notes played while another is held.",
+            ),
+            choice(
+                "priority",
+                PRIORITIES,
+                0,
+                "Which of several held keys sounds in mono, legato and unison.",
+            ),
             int("octave", -4, 4, 0, "Moves all notes by octaves."),
-            int("transpose", -24, 24, 0, "Moves all notes by semitones.").measured_in(Unit::Semitones),
+            int("transpose", -24, 24, 0, "Moves all notes by semitones.")
+                .measured_in(Unit::Semitones),
             cents("tune", -100.0, 100.0, 0.0, "Fine tuning of all notes."),
-            int("bend-range", 0, 48, 2, "How far the pitch wheel bends.").measured_in(Unit::Semitones),
-            int("channel", 0, 16, 0, "The MIDI channel to play; 0 plays all. Has no effect with MPE."),
-            toggle("mpe", false, "Each finger on its own channel, with its own bend, pressure and timbre."),
-            int("mpe-range", 0, 96, 48, "How far one finger bends with MPE.").measured_in(Unit::Semitones),
-            number("velocity-curve", -1.0, 1.0, 0.0, "Above 0 soft playing is louder, below 0 softer."),
-            seconds("smooth", 0.0, 0.1, 0.002, "How long bend, pressure, timbre and wheel take to reach a new value."),
+            int("bend-range", 0, 48, 2, "How far the pitch wheel bends.")
+                .measured_in(Unit::Semitones),
+            int(
+                "channel",
+                0,
+                16,
+                0,
+                "The MIDI channel to play; 0 plays all. Has no effect with MPE.",
+            ),
+            toggle(
+                "mpe",
+                false,
+                "Each finger on its own channel, with its own bend, pressure and timbre.",
+            ),
+            int("mpe-range", 0, 96, 48, "How far one finger bends with MPE.")
+                .measured_in(Unit::Semitones),
+            number(
+                "velocity-curve",
+                -1.0,
+                1.0,
+                0.0,
+                "Above 0 soft playing is louder, below 0 softer.",
+            ),
+            seconds(
+                "smooth",
+                0.0,
+                0.1,
+                0.002,
+                "How long bend, pressure, timbre and wheel take to reach a new value.",
+            ),
         ],
         outputs: [
-            pitch("pitch", "Pitch of the note with bend, tuning, glide and detune."),
+            pitch(
+                "pitch",
+                "Pitch of the note with bend, tuning, glide and detune.",
+            ),
             gate("gate", "Up while the note is held by key or pedal."),
-            gate("trigger", "One frame at the start of every note, tied ones too."),
+            gate(
+                "trigger",
+                "One frame at the start of every note, tied ones too.",
+            ),
             modulation("velocity", "How hard the key was struck, 0..1."),
             modulation("release", "How fast the key was let go, 0..1."),
             modulation("pressure", "Aftertouch of the note or its channel, 0..1."),
@@ -79,7 +159,10 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
     };
 
     fn new(setup: &Setup) -> Self {
-        Notes { performer: Performer::new(setup.seed, setup.sample_rate), setup: *setup }
+        Notes {
+            performer: Performer::new(setup.seed, setup.sample_rate),
+            setup: *setup,
+        }
     }
 
     fn reset(&mut self) {
@@ -87,20 +170,38 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
     }
 
     #[inline(always)]
-    fn process(&mut self, cx: &Cx<'_>, _: In<'_, V, 0>, params: In<'_, V, 17>, mut outputs: Out<'_, V, 11>) {
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        _: In<'_, V, 0>,
+        params: In<'_, V, 17>,
+        mut outputs: Out<'_, V, 11>,
+    ) {
         let mode_param = params[index::MODE];
         let mut events = cx.notes.iter().peekable();
         let mut frame = 0;
         while frame < cx.frames {
             let absolute = cx.position.wrapping_add(frame as u64);
-            self.performer.set_mode(mode(mode_param.at(frame).lane(0)), absolute);
+            self.performer
+                .set_mode(mode(mode_param.at(frame).lane(0)), absolute);
             // An event beyond the call happens at its end, one out of order at once.
             let due = |event: &crate::NoteEvent| (event.frame as usize).min(cx.frames - 1);
             while let Some(event) = events.next_if(|event| due(event) <= frame) {
                 let settings = Settings::at(&params, frame, self.setup.sample_rate);
-                self.performer.take(event, Now { frame: absolute, settings, levels: cx.voice_levels });
+                self.performer.take(
+                    event,
+                    Now {
+                        frame: absolute,
+                        settings,
+                        levels: cx.voice_levels,
+                    },
+                );
             }
-            let settled = self.performer.voices.iter().all(|voice| voice.gate.is_settled() && !voice.slurred);
+            let settled = self
+                .performer
+                .voices
+                .iter()
+                .all(|voice| voice.gate.is_settled() && !voice.slurred);
             let end = if !settled || mode_param.constant().is_none() {
                 frame + 1
             } else {
@@ -116,8 +217,38 @@ impl<V: Lanes> Notes<V> {
     /// Writes frames in which nothing happens but what is under way.
     #[inline(always)]
     fn write(&mut self, range: Range<usize>, params: &In<'_, V, 17>, outputs: &mut Out<'_, V, 11>) {
-        let [_, _, _, detune, spread, _, _, _, octave, transpose, tune, bend_range, _, _, mpe_range, _, _] = params;
-        let [pitch, gate, trigger, velocity, release, pressure, timbre, bend, wheel, random, side] = outputs;
+        let [
+            _,
+            _,
+            _,
+            detune,
+            spread,
+            _,
+            _,
+            _,
+            octave,
+            transpose,
+            tune,
+            bend_range,
+            _,
+            _,
+            mpe_range,
+            _,
+            _,
+        ] = params;
+        let [
+            pitch,
+            gate,
+            trigger,
+            velocity,
+            release,
+            pressure,
+            timbre,
+            bend,
+            wheel,
+            random,
+            side,
+        ] = outputs;
         let voices = &mut self.performer.voices;
         let values = &mut self.performer.values;
         let (mut gates, mut starts) = (V::splat(0.0), V::splat(0.0));
@@ -174,8 +305,27 @@ fn part<'a, V>(out: &'a mut [V], range: &Range<usize>) -> &'a mut [V] {
 /// The pitch of every voice: key, bends, tunings and detune.
 #[inline(always)]
 fn pitch_at<V: Lanes>(values: &Values<V>, params: &In<'_, V, 17>, frame: usize) -> V {
-    let [_, _, _, detune, _, _, _, _, octave, transpose, tune, bend_range, _, _, mpe_range, _, _] = params;
-    let bends = values.bend.value() * bend_range.at(frame) + values.finger.value() * mpe_range.at(frame);
+    let [
+        _,
+        _,
+        _,
+        detune,
+        _,
+        _,
+        _,
+        _,
+        octave,
+        transpose,
+        tune,
+        bend_range,
+        _,
+        _,
+        mpe_range,
+        _,
+        _,
+    ] = params;
+    let bends =
+        values.bend.value() * bend_range.at(frame) + values.finger.value() * mpe_range.at(frame);
     let semitones = bends + values.tuning.value() + transpose.at(frame);
     let cents = detune.at(frame) * values.fan.value() + tune.at(frame);
     values.key.value() + octave.at(frame) + semitones * (1.0 / 12.0) + cents * (1.0 / 1200.0)

@@ -135,15 +135,14 @@ mod tests {
 
     #[test]
     fn grid_lines_are_hit_for_hours() {
-        for choice in 0..DIVISIONS.len() {
+        for (choice, name) in DIVISIONS.iter().enumerate() {
             for line in [1u32, 2, 3, 7, 1_000, 99_991] {
                 let beat = quarters(choice) * f64::from(line);
                 for error in [-1e-9, 0.0, 1e-9] {
                     assert_eq!(
                         cycles(choice, beat + error).floor(),
                         f64::from(line),
-                        "{}",
-                        DIVISIONS[choice]
+                        "{name}"
                     );
                 }
             }

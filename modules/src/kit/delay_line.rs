@@ -16,7 +16,10 @@ impl Lag {
     #[inline(always)]
     pub fn new(frames: f64) -> Self {
         let whole = frames as u32;
-        Lag { whole, part: ((frames - f64::from(whole)) as f32).min(0.999_999_94) }
+        Lag {
+            whole,
+            part: ((frames - f64::from(whole)) as f32).min(0.999_999_94),
+        }
     }
 }
 
@@ -39,7 +42,11 @@ impl DelayLine {
     /// A silent line for delays up to this many frames. Allocates.
     pub fn new(longest: usize) -> Self {
         let length = longest.saturating_add(2 * MAX_FRAMES);
-        DelayLine { samples: vec![0.0; length].into_boxed_slice(), write: 0, filled: 0 }
+        DelayLine {
+            samples: vec![0.0; length].into_boxed_slice(),
+            write: 0,
+            filled: 0,
+        }
     }
 
     /// Forgets everything, in no time however long the line is.
@@ -52,13 +59,19 @@ impl DelayLine {
     /// Writes frames.
     #[inline(always)]
     pub fn push(&mut self, frames: &[f32]) {
-        let (older, newer) = self.samples.split_at_mut(self.write.min(self.samples.len()));
+        let (older, newer) = self
+            .samples
+            .split_at_mut(self.write.min(self.samples.len()));
         let first = frames.len().min(newer.len());
         let (head, tail) = frames.split_at(first);
         newer[..first].copy_from_slice(head);
         let wrapped = tail.len().min(older.len());
         older[..wrapped].copy_from_slice(&tail[..wrapped]);
-        self.write = if wrapped > 0 { wrapped } else { self.write + first };
+        self.write = if wrapped > 0 {
+            wrapped
+        } else {
+            self.write + first
+        };
         self.filled = (self.filled + frames.len()).min(self.samples.len());
     }
 
@@ -95,7 +108,11 @@ impl DelayLine {
         let known = out.len().min(age);
         let (out, future) = out.split_at_mut(known);
         future.fill(0.0);
-        let start = if age <= self.write { self.write - age } else { self.write + length - age };
+        let start = if age <= self.write {
+            self.write - age
+        } else {
+            self.write + length - age
+        };
         let newer = self.samples.get(start..).unwrap_or_default();
         let first = known.min(newer.len());
         out[..first].copy_from_slice(&newer[..first]);
@@ -129,7 +146,11 @@ impl DelayLine {
             };
             // Seen from the frame that is read first, `done` fewer frames lie behind.
             let whole = (first.whole as usize + behind).saturating_sub(done) as u32;
-            if moved == 0.0 { self.read_whole(0, whole, out) } else { self.read_parts(0, whole, parts, out) }
+            if moved == 0.0 {
+                self.read_whole(0, whole, out)
+            } else {
+                self.read_parts(0, whole, parts, out)
+            }
             done += run;
         }
     }
@@ -189,11 +210,19 @@ mod tests {
         let mut line = DelayLine::new(50);
         pushed(&mut line, 300, |frame| cubic(frame as f64 - 280.0) as f32);
         let mut out = [0.0; 4];
-        let delays = [Lag::new(10.25), Lag::new(10.5), Lag::new(11.75), Lag::new(11.0)];
+        let delays = [
+            Lag::new(10.25),
+            Lag::new(10.5),
+            Lag::new(11.75),
+            Lag::new(11.0),
+        ];
         line.read(0, &delays, &mut out);
         for (frame, (out, delay)) in out.iter().zip([10.25, 10.5, 11.75, 11.0]).enumerate() {
             let expected = cubic(300.0 + frame as f64 - delay - 280.0);
-            assert!((f64::from(*out) - expected).abs() < 1e-5, "{frame}: {out} {expected}");
+            assert!(
+                (f64::from(*out) - expected).abs() < 1e-5,
+                "{frame}: {out} {expected}"
+            );
         }
     }
 
@@ -205,10 +234,30 @@ mod tests {
             for _ in 0..(1_000 / chunk) {
                 let frames: Vec<f32> = (clock..clock + chunk).map(|frame| frame as f32).collect();
                 let mut out = vec![0.0; chunk];
-                line.read(0, &vec![Lag { whole: 100, part: 0.0 }; chunk], &mut out);
+                line.read(
+                    0,
+                    &vec![
+                        Lag {
+                            whole: 100,
+                            part: 0.0
+                        };
+                        chunk
+                    ],
+                    &mut out,
+                );
                 line.push(&frames);
                 let mut late = vec![0.0; chunk];
-                line.read(chunk, &vec![Lag { whole: 100, part: 0.0 }; chunk], &mut late);
+                line.read(
+                    chunk,
+                    &vec![
+                        Lag {
+                            whole: 100,
+                            part: 0.0
+                        };
+                        chunk
+                    ],
+                    &mut late,
+                );
                 assert_eq!(out, late);
                 for (index, out) in out.iter().enumerate() {
                     let expected = (clock + index) as f32 - 100.0;

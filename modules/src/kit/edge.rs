@@ -154,10 +154,7 @@ mod tests {
                 .falls_at(Signal::Constant(Wide::splat(0.2)), 0)
                 .lane(3)
         );
-        assert!(
-            !edges.rises(Wide::splat(1.0)).lane(3)
-                && edges.rises(Wide::splat(0.0)).lane(3) == false
-        );
+        assert!(!edges.rises(Wide::splat(1.0)).lane(3) && !edges.rises(Wide::splat(0.0)).lane(3));
         assert!(edges.rises(Wide::splat(1.0)).all());
     }
 }

@@ -12,12 +12,12 @@ pub fn scale<V: Lanes>(out: &mut [V], by: Signal<'_, V>) {
     match by {
         Signal::Constant(gain) => {
             for out in out {
-                *out = *out * gain;
+                *out *= gain;
             }
         }
         Signal::Frames(gains) => {
             for (out, gain) in out.iter_mut().zip(gains) {
-                *out = *out * *gain;
+                *out *= *gain;
             }
         }
     }

@@ -21,7 +21,10 @@ pub struct Limiter<V> {
 impl<V: Lanes> Limiter<V> {
     /// A limiter at rest.
     pub fn new(sample_rate: f32) -> Self {
-        Limiter { reduction: V::splat(0.0), keep: (-1.0 / (RELEASE_SECONDS * sample_rate)).exp() }
+        Limiter {
+            reduction: V::splat(0.0),
+            keep: (-1.0 / (RELEASE_SECONDS * sample_rate)).exp(),
+        }
     }
 
     /// Back to rest.
@@ -41,7 +44,10 @@ impl<V: Lanes> Limiter<V> {
         // Taken from the peak where it rules: next to a great reduction the difference loses its digits.
         let gain = kept.le(one - needed).select(needed, one - kept);
         // Rounding may leave a product just above 1.
-        ((left * gain).clamp(-1.0, 1.0), (right * gain).clamp(-1.0, 1.0))
+        (
+            (left * gain).clamp(-1.0, 1.0),
+            (right * gain).clamp(-1.0, 1.0),
+        )
     }
 }
 
@@ -59,16 +65,32 @@ mod tests {
         };
         for x in [0.0f32, -0.0, 1.0, -1.0, 0.123_456_7, 1e-40, -0.999_999_94] {
             let (left, right) = next(x, -x);
-            assert_eq!((left.to_bits(), right.to_bits()), (x.to_bits(), (-x).to_bits()));
+            assert_eq!(
+                (left.to_bits(), right.to_bits()),
+                (x.to_bits(), (-x).to_bits())
+            );
         }
-        assert_eq!(next(4.0, 1.0), (1.0, 0.25), "both channels are turned down alike");
+        assert_eq!(
+            next(4.0, 1.0),
+            (1.0, 0.25),
+            "both channels are turned down alike"
+        );
         for x in [1.000_000_1, 3.3, -7.7, f32::MAX, -1e20] {
             let (left, right) = next(x, x * 0.5);
-            assert!(left.abs() <= 1.0 && right.abs() <= 1.0, "{x}: {left} {right}");
+            assert!(
+                left.abs() <= 1.0 && right.abs() <= 1.0,
+                "{x}: {left} {right}"
+            );
         }
         let later = (0..100_000).map(|_| next(0.5, 0.5).0).collect::<Vec<_>>();
-        assert!(later.windows(2).all(|pair| pair[0] <= pair[1]), "release never falls");
-        assert!(later.windows(2).all(|pair| pair[1] - pair[0] < 2e-4), "nor jumps");
+        assert!(
+            later.windows(2).all(|pair| pair[0] <= pair[1]),
+            "release never falls"
+        );
+        assert!(
+            later.windows(2).all(|pair| pair[1] - pair[0] < 2e-4),
+            "nor jumps"
+        );
         assert_eq!(later.last(), Some(&0.5), "and ends");
     }
 }

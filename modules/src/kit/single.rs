@@ -21,7 +21,11 @@ pub enum Track<'a> {
 impl<'a> Track<'a> {
     /// A lane of a signal; `scratch` holds its frames if it moves.
     #[inline(always)]
-    pub fn of<V: Lanes>(signal: Signal<'_, V>, lane: usize, scratch: &'a mut [f32; MAX_FRAMES]) -> Self {
+    pub fn of<V: Lanes>(
+        signal: Signal<'_, V>,
+        lane: usize,
+        scratch: &'a mut [f32; MAX_FRAMES],
+    ) -> Self {
         match signal {
             Signal::Constant(value) => Track::Constant(value.lane(lane)),
             Signal::Frames(frames) => {

@@ -24,8 +24,20 @@ impl Tone {
     /// everything through bit for bit.
     #[inline(always)]
     pub fn next(&mut self, sample: f32, low_cut: f32, high_cut: f32) -> f32 {
-        self.high = if high_cut == 1.0 { sample } else { self.high + high_cut * (sample - self.high) };
-        self.low = if low_cut == 0.0 { 0.0 } else { self.low + low_cut * (self.high - self.low) };
-        if low_cut == 0.0 { self.high } else { self.high - self.low }
+        self.high = if high_cut == 1.0 {
+            sample
+        } else {
+            self.high + high_cut * (sample - self.high)
+        };
+        self.low = if low_cut == 0.0 {
+            0.0
+        } else {
+            self.low + low_cut * (self.high - self.low)
+        };
+        if low_cut == 0.0 {
+            self.high
+        } else {
+            self.high - self.low
+        }
     }
 }

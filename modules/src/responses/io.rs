@@ -10,13 +10,31 @@ fn sixteen(mode: &str) -> Rig {
     Rig::with("notes", Level::detect(), Width::Sixteen, RATE).choose("mode", mode)
 }
 fn event(channel: u8, kind: NoteKind) -> NoteEvent {
-    NoteEvent { frame: 0, channel, kind }
+    NoteEvent {
+        frame: 0,
+        channel,
+        kind,
+    }
 }
 fn on(key: u8) -> NoteEvent {
-    event(0, NoteKind::On { key, velocity: 0.8, id: -1 })
+    event(
+        0,
+        NoteKind::On {
+            key,
+            velocity: 0.8,
+            id: -1,
+        },
+    )
 }
 fn off(key: u8) -> NoteEvent {
-    event(0, NoteKind::Off { key, velocity: 0.3, id: -1 })
+    event(
+        0,
+        NoteKind::Off {
+            key,
+            velocity: 0.3,
+            id: -1,
+        },
+    )
 }
 fn control(number: u8, value: f32) -> NoteEvent {
     event(0, NoteKind::Control { number, value })
@@ -40,7 +58,12 @@ impl Played {
     fn lane(&self, output: &str, lane: usize) -> Vec<f32> {
         let lanes = self.rig.width.lanes();
         let index = self.rig.entry.spec.output(output).expect("an output");
-        self.outputs[index].iter().skip(lane).step_by(lanes).copied().collect()
+        self.outputs[index]
+            .iter()
+            .skip(lane)
+            .step_by(lanes)
+            .copied()
+            .collect()
     }
     /// Keys whose gates are up.
     fn sounding(&self, frame: usize) -> Vec<i32> {
@@ -58,7 +81,10 @@ impl Played {
 }
 
 fn steps(signal: &[f32]) -> f32 {
-    signal.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
+    signal
+        .windows(2)
+        .map(|pair| (pair[1] - pair[0]).abs())
+        .fold(0.0, f32::max)
 }
 
 #[test]
@@ -66,7 +92,11 @@ fn a_note_starts_and_ends_on_its_frame() {
     let played = Played::new(sixteen("Poly").note(37, on(69)).note(100, off(69)), 200);
     let gate = played.lane("gate", 0);
     for (frame, gate) in gate.iter().enumerate() {
-        assert_eq!(*gate, if (37..100).contains(&frame) { 1.0 } else { 0.0 }, "frame {frame}");
+        assert_eq!(
+            *gate,
+            if (37..100).contains(&frame) { 1.0 } else { 0.0 },
+            "frame {frame}"
+        );
     }
     assert_eq!(played.at("pitch", 36, 0), 0.0);
     assert_eq!(played.at("pitch", 37, 0), 0.75);
@@ -86,20 +116,55 @@ fn sixteen_notes_sound_and_a_seventeenth_takes_the_oldest_inner_voice() {
     for key in &keys {
         rig = rig.note(10, on(*key));
     }
-    let played = Played::new(rig.note(9_000, event(0, NoteKind::On { key: 100, velocity: 0.2, id: -1 })), 9_500);
-    assert_eq!(played.sounding(8_999), keys.iter().map(|key| i32::from(*key)).collect::<Vec<_>>());
+    let played = Played::new(
+        rig.note(
+            9_000,
+            event(
+                0,
+                NoteKind::On {
+                    key: 100,
+                    velocity: 0.2,
+                    id: -1,
+                },
+            ),
+        ),
+        9_500,
+    );
+    assert_eq!(
+        played.sounding(8_999),
+        keys.iter().map(|key| i32::from(*key)).collect::<Vec<_>>()
+    );
     let after = played.sounding(9_400);
     assert_eq!(after.len(), 16);
-    assert!(after.contains(&100) && after.contains(&40) && after.contains(&85), "bass and melody stay: {after:?}");
-    assert!(!after.contains(&43), "the oldest but the lowest goes: {after:?}");
+    assert!(
+        after.contains(&100) && after.contains(&40) && after.contains(&85),
+        "bass and melody stay: {after:?}"
+    );
+    assert!(
+        !after.contains(&43),
+        "the oldest but the lowest goes: {after:?}"
+    );
 
-    let lane = (0..16).find(|lane| played.at("velocity", 9_499, *lane) == 0.2).expect("the new note");
+    let lane = (0..16)
+        .find(|lane| played.at("velocity", 9_499, *lane) == 0.2)
+        .expect("the new note");
     let gate = played.lane("gate", lane);
-    assert_eq!(gate[8_999..9_002], [1.0, 0.0, 1.0], "down for exactly one frame");
+    assert_eq!(
+        gate[8_999..9_002],
+        [1.0, 0.0, 1.0],
+        "down for exactly one frame"
+    );
     let velocity = played.lane("velocity", lane);
-    assert!(steps(&velocity[100..]) < 0.6 / 90.0, "no jump: {}", steps(&velocity[100..]));
+    assert!(
+        steps(&velocity[100..]) < 0.6 / 90.0,
+        "no jump: {}",
+        steps(&velocity[100..])
+    );
     assert_eq!(velocity[9_000 + 95], 0.2, "there after 2 ms");
-    assert!(steps(&played.lane("spread", lane)[100..]) == 0.0, "the voice stands where it stood");
+    assert!(
+        steps(&played.lane("spread", lane)[100..]) == 0.0,
+        "the voice stands where it stood"
+    );
 }
 
 #[test]
@@ -117,8 +182,15 @@ fn the_quietest_released_voice_is_stolen_first() {
     let played = Played::new(rig.note(20_000, on(90)), 20_200);
     assert_eq!(played.at("pitch", 20_150, 7), 2.5);
     assert_eq!(played.at("gate", 19_999, 7), 0.0);
-    assert_eq!(played.at("gate", 20_000, 7), 1.0, "its gate was down already");
-    assert!(steps(&played.lane("pitch", 7)[200..]) < 0.05, "it still rings, so nothing jumps");
+    assert_eq!(
+        played.at("gate", 20_000, 7),
+        1.0,
+        "its gate was down already"
+    );
+    assert!(
+        steps(&played.lane("pitch", 7)[200..]) < 0.05,
+        "it still rings, so nothing jumps"
+    );
 }
 
 #[test]
@@ -136,64 +208,129 @@ fn fewer_voices_than_lanes_are_respected() {
 
 #[test]
 fn a_repeated_key_starts_its_own_voice_again() {
-    let played = Played::new(sixteen("Poly").note(0, on(60)).note(50, on(60)).note(80, off(60)).note(90, off(60)), 120);
+    let played = Played::new(
+        sixteen("Poly")
+            .note(0, on(60))
+            .note(50, on(60))
+            .note(80, off(60))
+            .note(90, off(60)),
+        120,
+    );
     let gate = played.lane("gate", 0);
-    assert_eq!((gate[49], gate[50], gate[51], gate[79], gate[80]), (1.0, 0.0, 1.0, 1.0, 0.0));
+    assert_eq!(
+        (gate[49], gate[50], gate[51], gate[79], gate[80]),
+        (1.0, 0.0, 1.0, 1.0, 0.0)
+    );
     assert_eq!(played.gates(), 79.0, "no second voice");
 }
 
 #[test]
 fn the_pedal_holds_notes() {
-    let rig = sixteen("Poly").note(0, control(64, 1.0)).note(1, on(60)).note(10, off(60)).note(20, on(64));
+    let rig = sixteen("Poly")
+        .note(0, control(64, 1.0))
+        .note(1, on(60))
+        .note(10, off(60))
+        .note(20, on(64));
     let played = Played::new(rig.note(50, control(64, 0.0)).note(60, off(64)), 80);
     assert_eq!(played.sounding(49), [60, 64]);
     assert_eq!(played.sounding(50), [64], "released on the pedal's frame");
     assert_eq!(played.sounding(60), []);
-    assert_eq!(played.at("release", 50, 0), 0.3, "with the velocity of its key");
+    assert_eq!(
+        played.at("release", 50, 0),
+        0.3,
+        "with the velocity of its key"
+    );
 
-    let rig = sixteen("Mono").note(0, control(64, 1.0)).note(1, on(60)).note(10, off(60)).note(50, control(64, 0.0));
+    let rig = sixteen("Mono")
+        .note(0, control(64, 1.0))
+        .note(1, on(60))
+        .note(10, off(60))
+        .note(50, control(64, 0.0));
     let played = Played::new(rig, 80);
-    assert_eq!((played.at("gate", 49, 0), played.at("gate", 50, 0)), (1.0, 0.0));
+    assert_eq!(
+        (played.at("gate", 49, 0), played.at("gate", 50, 0)),
+        (1.0, 0.0)
+    );
 }
 
 #[test]
 fn panic_messages_release_or_silence_everything() {
     for (number, velocity) in [(123, 0.8), (120, 0.0)] {
         for mode in ["Poly", "Mono", "Legato", "Unison"] {
-            let rig = sixteen(mode).note(0, control(64, 1.0)).note(0, on(60)).note(1, on(64)).note(5, off(64));
+            let rig = sixteen(mode)
+                .note(0, control(64, 1.0))
+                .note(0, on(60))
+                .note(1, on(64))
+                .note(5, off(64));
             let played = Played::new(rig.note(50, control(number, 0.0)), 500);
             assert!(!played.sounding(49).is_empty());
             assert_eq!(played.sounding(50), [], "{mode} CC {number}");
-            assert_eq!(played.at("velocity", 499, 0), velocity, "{mode} CC {number}");
+            assert_eq!(
+                played.at("velocity", 499, 0),
+                velocity,
+                "{mode} CC {number}"
+            );
         }
     }
-    let rig = sixteen("Poly").note(0, on(60)).note(0, event(0, NoteKind::Bend(0.5))).note(0, control(1, 0.7));
+    let rig = sixteen("Poly")
+        .note(0, on(60))
+        .note(0, event(0, NoteKind::Bend(0.5)))
+        .note(0, control(1, 0.7));
     let played = Played::new(rig.note(50, control(121, 0.0)), 500);
-    assert_eq!((played.at("bend", 49, 0), played.at("wheel", 49, 0)), (0.5, 0.7));
-    assert_eq!((played.at("bend", 499, 0), played.at("wheel", 499, 0)), (0.0, 0.0));
+    assert_eq!(
+        (played.at("bend", 49, 0), played.at("wheel", 49, 0)),
+        (0.5, 0.7)
+    );
+    assert_eq!(
+        (played.at("bend", 499, 0), played.at("wheel", 499, 0)),
+        (0.0, 0.0)
+    );
     assert_eq!(played.sounding(499), [60]);
 }
 
 #[test]
 fn a_choked_note_stops_at_once() {
     let choke = |id| event(0, NoteKind::Choke { key: 60, id });
-    let played = Played::new(sixteen("Poly").note(0, on(60)).note(0, on(62)).note(40, choke(-1)), 300);
+    let played = Played::new(
+        sixteen("Poly")
+            .note(0, on(60))
+            .note(0, on(62))
+            .note(40, choke(-1)),
+        300,
+    );
     assert_eq!(played.sounding(40), [62]);
-    assert_eq!((played.at("velocity", 299, 0), played.at("release", 40, 0)), (0.0, 1.0));
-    let played = Played::new(sixteen("Mono").note(0, on(60)).note(0, on(62)).note(40, choke(-1)), 300);
+    assert_eq!(
+        (played.at("velocity", 299, 0), played.at("release", 40, 0)),
+        (0.0, 1.0)
+    );
+    let played = Played::new(
+        sixteen("Mono")
+            .note(0, on(60))
+            .note(0, on(62))
+            .note(40, choke(-1)),
+        300,
+    );
     assert_eq!(played.sounding(299), [62]);
 }
 
 #[test]
 fn mono_goes_back_to_held_keys_and_starts_anew() {
-    let rig = sixteen("Mono").note(0, on(60)).note(200, on(67)).note(400, off(67)).note(600, off(60));
+    let rig = sixteen("Mono")
+        .note(0, on(60))
+        .note(200, on(67))
+        .note(400, off(67))
+        .note(600, off(60));
     let played = Played::new(rig, 700);
     assert_eq!(played.sounding(199), [60]);
     assert_eq!(played.sounding(399), [67]);
     assert_eq!(played.sounding(599), [60]);
     assert_eq!(played.sounding(600), []);
     let gate = played.lane("gate", 0);
-    assert_eq!(gate.iter().take(600).filter(|gate| **gate == 0.0).count(), 2, "one frame at each change");
+    assert_eq!(
+        gate.iter().take(600).filter(|gate| **gate == 0.0).count(),
+        2,
+        "one frame at each change"
+    );
     assert_eq!((gate[200], gate[400]), (0.0, 0.0));
     assert_eq!(played.gates(), 598.0, "one voice only");
 }
@@ -205,26 +342,47 @@ fn priorities_decide_which_key_sounds() {
         for (index, key) in [60, 72, 55, 64].into_iter().enumerate() {
             rig = rig.note(10 * index as u64, on(key));
         }
-        assert_eq!(Played::new(rig, 500).sounding(499), [expected], "{priority}");
+        assert_eq!(
+            Played::new(rig, 500).sounding(499),
+            [expected],
+            "{priority}"
+        );
     }
 }
 
 #[test]
 fn legato_ties_overlapping_notes() {
-    let rig = sixteen("Legato").note(0, on(60)).note(200, on(67)).note(300, off(60)).note(400, off(67)).note(400, on(62));
+    let rig = sixteen("Legato")
+        .note(0, on(60))
+        .note(200, on(67))
+        .note(300, off(60))
+        .note(400, off(67))
+        .note(400, on(62));
     let played = Played::new(rig, 600);
     let gate = played.lane("gate", 0);
     assert!(gate[..400].iter().all(|gate| *gate == 1.0), "no gap");
-    assert_eq!((gate[400], gate[401]), (0.0, 1.0), "notes that do not overlap are not tied");
+    assert_eq!(
+        (gate[400], gate[401]),
+        (0.0, 1.0),
+        "notes that do not overlap are not tied"
+    );
     assert_eq!(played.sounding(399), [67]);
-    let starts: Vec<usize> =
-        played.lane("trigger", 0).iter().enumerate().filter(|(_, up)| **up == 1.0).map(|(frame, _)| frame).collect();
+    let starts: Vec<usize> = played
+        .lane("trigger", 0)
+        .iter()
+        .enumerate()
+        .filter(|(_, up)| **up == 1.0)
+        .map(|(frame, _)| frame)
+        .collect();
     assert_eq!(starts, [0, 200, 401]);
 }
 
 #[test]
 fn unison_stacks_voices_symmetrically() {
-    let rig = sixteen("Unison").hold("unison", 5.0).hold("detune", 24.0).hold("spread", 0.5);
+    let rig = sixteen("Unison")
+        .hold("unison", 5.0)
+        .hold("detune", 24.0)
+        .hold("spread", 0.5);
     let played = Played::new(rig.note(0, on(72)).note(100, off(72)), 200);
     for lane in 0..16 {
         let place = lane as f32 / 2.0 - 1.0;
@@ -249,24 +407,63 @@ fn glides_arrive_when_they_should() {
         let played = Played::new(glide(sixteen(mode)), 7_000);
         let pitch = played.lane("pitch", lane);
         assert!((pitch[999 + 2_400] - 0.5).abs() < 1e-3, "{mode} half-way");
-        assert!(pitch[999 + 4_799] < 1.0 && pitch[999 + 4_800] == 1.0, "{mode}");
+        assert!(
+            pitch[999 + 4_799] < 1.0 && pitch[999 + 4_800] == 1.0,
+            "{mode}"
+        );
         assert!(steps(&pitch[1_000..]) < 3e-4, "{mode} evenly");
     }
-    let apart = sixteen("Mono").hold("glide", 0.1).choose("glide-mode", "Legato");
-    let played = Played::new(apart.note(0, on(60)).note(900, off(60)).note(9_000, on(72)), 9_010);
-    assert_eq!(played.at("pitch", 9_000, 0), 1.0, "notes apart do not glide");
+    let apart = sixteen("Mono")
+        .hold("glide", 0.1)
+        .choose("glide-mode", "Legato");
+    let played = Played::new(
+        apart.note(0, on(60)).note(900, off(60)).note(9_000, on(72)),
+        9_010,
+    );
+    assert_eq!(
+        played.at("pitch", 9_000, 0),
+        1.0,
+        "notes apart do not glide"
+    );
     let tied = Played::new(glide(sixteen("Mono").choose("glide-mode", "Legato")), 2_000);
     assert!(tied.at("pitch", 1_999, 0) < 0.5, "overlapping ones do");
 }
 
 #[test]
 fn tuning_adds_up() {
-    let rig = sixteen("Poly").hold("octave", -1.0).hold("transpose", 7.0).hold("tune", 50.0).hold("bend-range", 12.0);
-    let rig = rig.note(0, event(0, NoteKind::Bend(-0.5))).note(0, event(0, NoteKind::On { key: 60, velocity: 1.0, id: 4 }));
-    let rig = rig.note(0, event(0, NoteKind::NoteTuning { key: 60, id: 4, semitones: 0.25 }));
+    let rig = sixteen("Poly")
+        .hold("octave", -1.0)
+        .hold("transpose", 7.0)
+        .hold("tune", 50.0)
+        .hold("bend-range", 12.0);
+    let rig = rig.note(0, event(0, NoteKind::Bend(-0.5))).note(
+        0,
+        event(
+            0,
+            NoteKind::On {
+                key: 60,
+                velocity: 1.0,
+                id: 4,
+            },
+        ),
+    );
+    let rig = rig.note(
+        0,
+        event(
+            0,
+            NoteKind::NoteTuning {
+                key: 60,
+                id: 4,
+                semitones: 0.25,
+            },
+        ),
+    );
     let pitch = Played::new(rig, 10).at("pitch", 0, 0);
     let expected = -1.0 + (7.0 - 6.0 + 0.25) / 12.0 + 50.0 / 1200.0;
-    assert!((pitch - expected).abs() < 1e-6, "{pitch} {expected}: all of it on the first frame");
+    assert!(
+        (pitch - expected).abs() < 1e-6,
+        "{pitch} {expected}: all of it on the first frame"
+    );
     for key in 12..=120 {
         let pitch = f64::from(Played::new(sixteen("Poly").note(0, on(key)), 1).at("pitch", 0, 0));
         let cents = (pitch - (f64::from(key) - 60.0) / 12.0) * 1200.0;
@@ -276,53 +473,187 @@ fn tuning_adds_up() {
 
 #[test]
 fn controllers_move_smoothly_from_their_frame() {
-    let rig = sixteen("Poly").note(0, on(60)).note(100, event(0, NoteKind::ChannelPressure(1.0))).note(100, control(74, 0.5));
+    let rig = sixteen("Poly")
+        .note(0, on(60))
+        .note(100, event(0, NoteKind::ChannelPressure(1.0)))
+        .note(100, control(74, 0.5));
     let played = Played::new(rig, 400);
     let pressure = played.lane("pressure", 0);
     assert_eq!(pressure[99], 0.0);
-    assert!(pressure[100] > 0.0 && pressure[194] < 1.0 && pressure[195] == 1.0, "2 ms from its frame on");
+    assert!(
+        pressure[100] > 0.0 && pressure[194] < 1.0 && pressure[195] == 1.0,
+        "2 ms from its frame on"
+    );
     assert_eq!(played.at("timbre", 399, 0), 0.5);
-    let sudden = sixteen("Poly").hold("smooth", 0.0).note(0, on(60)).note(100, event(0, NoteKind::ChannelPressure(1.0)));
+    let sudden = sixteen("Poly")
+        .hold("smooth", 0.0)
+        .note(0, on(60))
+        .note(100, event(0, NoteKind::ChannelPressure(1.0)));
     let pressure = Played::new(sudden, 200).lane("pressure", 0);
     assert_eq!((pressure[99], pressure[100]), (0.0, 1.0));
 }
 
 #[test]
 fn expressions_reach_their_own_note() {
-    let named = |key, id| event(0, NoteKind::On { key, velocity: 0.5, id });
+    let named = |key, id| {
+        event(
+            0,
+            NoteKind::On {
+                key,
+                velocity: 0.5,
+                id,
+            },
+        )
+    };
     let rig = sixteen("Poly").note(0, named(60, 7)).note(0, named(64, 8));
-    let rig = rig.note(10, event(0, NoteKind::NotePressure { key: 0, id: 8, value: 0.6 }));
-    let rig = rig.note(10, event(0, NoteKind::NoteTimbre { key: 60, id: -1, value: 0.4 }));
-    let rig = rig.note(500, event(0, NoteKind::Off { key: 60, velocity: 0.0, id: 8 }));
+    let rig = rig.note(
+        10,
+        event(
+            0,
+            NoteKind::NotePressure {
+                key: 0,
+                id: 8,
+                value: 0.6,
+            },
+        ),
+    );
+    let rig = rig.note(
+        10,
+        event(
+            0,
+            NoteKind::NoteTimbre {
+                key: 60,
+                id: -1,
+                value: 0.4,
+            },
+        ),
+    );
+    let rig = rig.note(
+        500,
+        event(
+            0,
+            NoteKind::Off {
+                key: 60,
+                velocity: 0.0,
+                id: 8,
+            },
+        ),
+    );
     let played = Played::new(rig, 600);
-    assert_eq!((played.at("pressure", 400, 0), played.at("pressure", 400, 1)), (0.0, 0.6));
-    assert_eq!((played.at("timbre", 400, 0), played.at("timbre", 400, 1)), (0.4, 0.0));
+    assert_eq!(
+        (played.at("pressure", 400, 0), played.at("pressure", 400, 1)),
+        (0.0, 0.6)
+    );
+    assert_eq!(
+        (played.at("timbre", 400, 0), played.at("timbre", 400, 1)),
+        (0.4, 0.0)
+    );
     assert_eq!(played.sounding(599), [60], "a name wins over a key");
 }
 
 #[test]
 fn mpe_fingers_bend_alone_and_the_master_bends_all() {
-    let on = |channel, key| event(channel, NoteKind::On { key, velocity: 0.5, id: -1 });
+    let on = |channel, key| {
+        event(
+            channel,
+            NoteKind::On {
+                key,
+                velocity: 0.5,
+                id: -1,
+            },
+        )
+    };
     let rig = sixteen("Poly").hold("mpe", 1.0).hold("smooth", 0.0);
-    let rig = rig.note(0, event(1, NoteKind::Bend(0.25))).note(0, on(1, 60)).note(0, on(2, 60));
-    let rig = rig.note(100, event(0, NoteKind::Bend(1.0))).note(200, event(2, NoteKind::Control { number: 74, value: 0.9 }));
-    let rig = rig.note(300, event(2, NoteKind::Off { key: 60, velocity: 0.5, id: -1 })).note(350, event(2, NoteKind::Bend(1.0)));
-    let rig = rig.note(400, event(0, NoteKind::Control { number: 64, value: 1.0 }));
-    let rig = rig.note(410, event(1, NoteKind::Off { key: 60, velocity: 0.5, id: -1 }));
+    let rig = rig
+        .note(0, event(1, NoteKind::Bend(0.25)))
+        .note(0, on(1, 60))
+        .note(0, on(2, 60));
+    let rig = rig.note(100, event(0, NoteKind::Bend(1.0))).note(
+        200,
+        event(
+            2,
+            NoteKind::Control {
+                number: 74,
+                value: 0.9,
+            },
+        ),
+    );
+    let rig = rig
+        .note(
+            300,
+            event(
+                2,
+                NoteKind::Off {
+                    key: 60,
+                    velocity: 0.5,
+                    id: -1,
+                },
+            ),
+        )
+        .note(350, event(2, NoteKind::Bend(1.0)));
+    let rig = rig.note(
+        400,
+        event(
+            0,
+            NoteKind::Control {
+                number: 64,
+                value: 1.0,
+            },
+        ),
+    );
+    let rig = rig.note(
+        410,
+        event(
+            1,
+            NoteKind::Off {
+                key: 60,
+                velocity: 0.5,
+                id: -1,
+            },
+        ),
+    );
     let played = Played::new(rig, 500);
-    assert_eq!((played.at("pitch", 50, 0), played.at("pitch", 50, 1)), (1.0, 0.0));
+    assert_eq!(
+        (played.at("pitch", 50, 0), played.at("pitch", 50, 1)),
+        (1.0, 0.0)
+    );
     let whole_step = 2.0 / 12.0;
     assert!((played.at("pitch", 150, 0) - 1.0 - whole_step).abs() < 1e-6);
     assert!((played.at("pitch", 150, 1) - whole_step).abs() < 1e-6);
-    assert_eq!((played.at("timbre", 250, 0), played.at("timbre", 250, 1)), (0.0, 0.9));
-    assert!((played.at("pitch", 390, 1) - whole_step).abs() < 1e-6, "a note that rings out keeps its bend");
-    assert_eq!(played.at("gate", 450, 0), 1.0, "the master's pedal holds all");
+    assert_eq!(
+        (played.at("timbre", 250, 0), played.at("timbre", 250, 1)),
+        (0.0, 0.9)
+    );
+    assert!(
+        (played.at("pitch", 390, 1) - whole_step).abs() < 1e-6,
+        "a note that rings out keeps its bend"
+    );
+    assert_eq!(
+        played.at("gate", 450, 0),
+        1.0,
+        "the master's pedal holds all"
+    );
 }
 
 #[test]
 fn other_channels_are_not_heard_where_one_is_chosen() {
-    let on = |channel, key| event(channel, NoteKind::On { key, velocity: 0.5, id: -1 });
-    let played = Played::new(sixteen("Poly").hold("channel", 3.0).note(0, on(2, 60)).note(0, on(3, 64)), 10);
+    let on = |channel, key| {
+        event(
+            channel,
+            NoteKind::On {
+                key,
+                velocity: 0.5,
+                id: -1,
+            },
+        )
+    };
+    let played = Played::new(
+        sixteen("Poly")
+            .hold("channel", 3.0)
+            .note(0, on(2, 60))
+            .note(0, on(3, 64)),
+        10,
+    );
     assert_eq!(played.sounding(9), [60]);
 }
 
@@ -347,14 +678,33 @@ fn storm(sane: bool) -> Vec<(u64, NoteEvent)> {
         let key = if sane { 50 + next(24) } else { next(256) } as u8;
         let channel = if sane { next(3) } else { next(256) } as u8;
         let id = if sane { -1 } else { next(6) as i32 - 3 };
-        let value = if sane { next(100) as f32 / 99.0 } else { strange[next(6) as usize] };
+        let value = if sane {
+            next(100) as f32 / 99.0
+        } else {
+            strange[next(6) as usize]
+        };
         let kind = match next(14) {
-            0..=4 => NoteKind::On { key, velocity: value, id },
-            5..=7 => NoteKind::Off { key, velocity: value, id },
+            0..=4 => NoteKind::On {
+                key,
+                velocity: value,
+                id,
+            },
+            5..=7 => NoteKind::Off {
+                key,
+                velocity: value,
+                id,
+            },
             8 => NoteKind::NotePressure { key, id, value },
-            9 => NoteKind::NoteTuning { key, id, semitones: value },
+            9 => NoteKind::NoteTuning {
+                key,
+                id,
+                semitones: value,
+            },
             10 => NoteKind::Bend(value),
-            11 => NoteKind::Control { number: [1, 64, 74, 120, 121, 123][next(6) as usize], value },
+            11 => NoteKind::Control {
+                number: [1, 64, 74, 120, 121, 123][next(6) as usize],
+                value,
+            },
             12 => NoteKind::Choke { key, id },
             _ => NoteKind::NoteTimbre { key, id, value },
         };
@@ -371,14 +721,29 @@ fn a_storm_of_events_does_not_depend_on_cuts_and_leaves_no_note_hanging() {
             let mut rig = sixteen(mode).hold("glide", 0.01);
             rig.notes = storm(true);
             for channel in 0..3 {
-                rig = rig.note(6_100, event(channel, NoteKind::Control { number: 123, value: 0.0 }));
+                rig = rig.note(
+                    6_100,
+                    event(
+                        channel,
+                        NoteKind::Control {
+                            number: 123,
+                            value: 0.0,
+                        },
+                    ),
+                );
             }
             rig
         };
         let whole = rig().run(7_000);
         let cut = rig().run_cut(7_000, &[1, 17, 64, 3, 5, 33]);
         for (whole, cut) in whole.iter().zip(&cut) {
-            assert!(whole.iter().zip(cut).all(|(a, b)| a.to_bits() == b.to_bits()), "{mode}");
+            assert!(
+                whole
+                    .iter()
+                    .zip(cut)
+                    .all(|(a, b)| a.to_bits() == b.to_bits()),
+                "{mode}"
+            );
         }
         let mut again = rig();
         again.run(3_333);
@@ -398,7 +763,10 @@ fn nonsense_is_survived() {
             rig.notes = storm(false);
             rig.voice_levels = [f32::NAN; 16];
             let outputs = rig.run(7_000);
-            assert!(outputs.iter().flatten().all(|value| value.is_finite()), "{mode}");
+            assert!(
+                outputs.iter().flatten().all(|value| value.is_finite()),
+                "{mode}"
+            );
         }
     }
 }
@@ -410,23 +778,42 @@ fn moving_knobs_do_not_change_a_held_value() {
         rig.notes = storm(true);
         rig
     };
-    let held = rig().hold("detune", 33.0).hold("mode", 3.0).hold("spread", 0.3).run(2_000);
-    let fed = rig().feed("detune", |_, _| 33.0).feed("mode", |_, _| 3.0).feed("spread", |_, _| 0.3).run(2_000);
+    let held = rig()
+        .hold("detune", 33.0)
+        .hold("mode", 3.0)
+        .hold("spread", 0.3)
+        .run(2_000);
+    let fed = rig()
+        .feed("detune", |_, _| 33.0)
+        .feed("mode", |_, _| 3.0)
+        .feed("spread", |_, _| 0.3)
+        .run(2_000);
     assert!(held == fed);
-    let switching = rig().feed("mode", |frame, _| (frame / 500 % 4) as f32).run_cut(4_000, &[7, 64]);
-    let whole = rig().feed("mode", |frame, _| (frame / 500 % 4) as f32).run(4_000);
+    let switching = rig()
+        .feed("mode", |frame, _| (frame / 500 % 4) as f32)
+        .run_cut(4_000, &[7, 64]);
+    let whole = rig()
+        .feed("mode", |frame, _| (frame / 500 % 4) as f32)
+        .run(4_000);
     assert!(switching == whole);
 }
 
 #[test]
 fn audio_in_brings_the_host_and_nothing_else() {
-    let mut rig = Rig::new("audio-in").hold("gain", 0.0).hold("side-gain", -20.0);
+    let mut rig = Rig::new("audio-in")
+        .hold("gain", 0.0)
+        .hold("side-gain", -20.0);
     rig.audio_in = [vec![0.5; 10], vec![f32::NAN; 10], vec![1.0; 5], Vec::new()];
     let outputs = rig.run(20);
     assert_eq!(outputs[0][..10], [0.5; 10]);
     assert_eq!(outputs[0][10..], [0.0; 10]);
     assert_eq!(outputs[1], [0.0; 20]);
-    assert!(outputs[2][..5].iter().all(|sample| (sample - 0.1).abs() < 1e-6) && outputs[2][5] == 0.0);
+    assert!(
+        outputs[2][..5]
+            .iter()
+            .all(|sample| (sample - 0.1).abs() < 1e-6)
+            && outputs[2][5] == 0.0
+    );
     assert_eq!(outputs[3], [0.0; 20]);
     let mut silent = Rig::new("audio-in").hold("gain", -60.0);
     silent.audio_in[0] = vec![1.0; 8];
@@ -439,31 +826,49 @@ fn wave(frame: u64, lane: usize) -> f32 {
 
 #[test]
 fn audio_out_is_transparent_below_full_scale() {
-    let outputs = Rig::new("audio-out").feed("left", wave).feed("right", |frame, _| -wave(frame, 3)).run(2_000);
-    for frame in 0..2_000 {
-        assert_eq!(outputs[0][frame].to_bits(), wave(frame as u64, 0).to_bits());
-        assert_eq!(outputs[1][frame].to_bits(), (-wave(frame as u64, 3)).to_bits());
+    let outputs = Rig::new("audio-out")
+        .feed("left", wave)
+        .feed("right", |frame, _| -wave(frame, 3))
+        .run(2_000);
+    for (frame, (left, right)) in outputs[0].iter().zip(&outputs[1]).enumerate() {
+        assert_eq!(left.to_bits(), wave(frame as u64, 0).to_bits());
+        assert_eq!(right.to_bits(), (-wave(frame as u64, 3)).to_bits());
     }
 }
 
 #[test]
 fn audio_out_never_exceeds_full_scale() {
-    let loud = |gain: f32| Rig::new("audio-out").feed("left", move |frame, _| gain * wave(frame, 0)).hold("level", 12.0);
+    let loud = |gain: f32| {
+        Rig::new("audio-out")
+            .feed("left", move |frame, _| gain * wave(frame, 0))
+            .hold("level", 12.0)
+    };
     for gain in [1.0, 30.0, 1e37] {
         let outputs = loud(gain).run(2_000);
         assert!(outputs[0].iter().all(|sample| sample.abs() <= 1.0));
         assert!(outputs[0].iter().any(|sample| sample.abs() > 0.9));
     }
     let free = loud(1.0).hold("limit", 0.0).run(2_000);
-    assert!(free[0].iter().any(|sample| sample.abs() > 3.0), "the switch lets peaks through");
+    assert!(
+        free[0].iter().any(|sample| sample.abs() > 3.0),
+        "the switch lets peaks through"
+    );
 }
 
 #[test]
 fn audio_out_turns_nonsense_into_silence() {
     for strange in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        let mut rig = Rig::new("audio-out").feed("left", move |frame, _| if frame == 5 { strange } else { 0.25 }).hold("right", 0.5);
+        let mut rig = Rig::new("audio-out")
+            .feed(
+                "left",
+                move |frame, _| if frame == 5 { strange } else { 0.25 },
+            )
+            .hold("right", 0.5);
         let outputs = rig.run(100);
-        assert_eq!((outputs[0][4], outputs[0][5], outputs[0][6]), (0.25, 0.0, 0.25));
+        assert_eq!(
+            (outputs[0][4], outputs[0][5], outputs[0][6]),
+            (0.25, 0.0, 0.25)
+        );
         assert!(outputs[1].iter().all(|sample| *sample == 0.5));
         assert_eq!(rig.health, crate::Health::Fine);
     }
@@ -478,7 +883,9 @@ fn audio_out_balances_mutes_and_levels() {
     assert!((outputs[0][9] - 0.05).abs() < 1e-6);
     assert_eq!(fed().hold("level", -60.0).run(10)[0], [0.0; 10]);
     assert_eq!(fed().hold("mute", 1.0).run(10)[0], [0.0; 10]);
-    let outputs = fed().feed("mute", |frame, _| if frame >= 100 { 1.0 } else { 0.0 }).run(1_000);
+    let outputs = fed()
+        .feed("mute", |frame, _| if frame >= 100 { 1.0 } else { 0.0 })
+        .run(1_000);
     assert_eq!((outputs[0][99], outputs[0][400]), (0.5, 0.0));
     assert!(steps(&outputs[0]) < 0.01, "without a click");
 }
@@ -488,18 +895,29 @@ fn audio_modules_keep_the_contract_on_all_lanes() {
     for level in Level::supported() {
         for width in Width::ALL {
             let rig = || {
-                let rig = Rig::with("audio-out", level, width, RATE).feed("left", |frame, lane| 2.0 * wave(frame, lane));
-                rig.feed("right", |frame, lane| wave(frame, lane + 5)).feed("balance", |frame, _| (frame as f32 * 0.01).sin())
+                let rig = Rig::with("audio-out", level, width, RATE)
+                    .feed("left", |frame, lane| 2.0 * wave(frame, lane));
+                rig.feed("right", |frame, lane| wave(frame, lane + 5))
+                    .feed("balance", |frame, _| (frame as f32 * 0.01).sin())
             };
             let whole = rig().run(1_000);
             assert!(whole == rig().run_cut(1_000, &[1, 9, 64, 30]));
             if width == Width::One {
                 continue;
             }
-            let mono = Rig::with("audio-out", level, Width::One, RATE).feed("left", |frame, _| 2.0 * wave(frame, 6));
-            let mono = mono.feed("right", |frame, _| wave(frame, 11)).feed("balance", |frame, _| (frame as f32 * 0.01).sin()).run(1_000);
+            let mono = Rig::with("audio-out", level, Width::One, RATE)
+                .feed("left", |frame, _| 2.0 * wave(frame, 6));
+            let mono = mono
+                .feed("right", |frame, _| wave(frame, 11))
+                .feed("balance", |frame, _| (frame as f32 * 0.01).sin())
+                .run(1_000);
             for (mono, wide) in mono.iter().zip(&whole) {
-                let lane: Vec<f32> = wide.iter().skip(6).step_by(width.lanes()).copied().collect();
+                let lane: Vec<f32> = wide
+                    .iter()
+                    .skip(6)
+                    .step_by(width.lanes())
+                    .copied()
+                    .collect();
                 assert!(*mono == lane, "{level:?} {width:?}");
             }
         }

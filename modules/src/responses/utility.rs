@@ -97,8 +97,8 @@ fn scale_and_multiply_are_arithmetic() {
         .hold("gain", -2.5)
         .hold("offset", 0.75)
         .run(100);
-    for frame in 0..100 {
-        assert!((scaled[0][frame] - (0.75 - 2.5 * wave(frame as u64))).abs() < 1e-6);
+    for (frame, out) in scaled[0].iter().enumerate() {
+        assert!((out - (0.75 - 2.5 * wave(frame as u64))).abs() < 1e-6);
     }
     for amount in [0.0f32, 0.5, 1.0] {
         let product = Rig::new("multiply")

@@ -35,7 +35,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         folder: "src/patch/",
         own: &["engine", "plugin", "editor", "remote"],
-        crates: &["arc_swap", "petgraph", "rtrb"],
+        crates: &["arc_swap", "rtrb"],
         why: "the patch is plain data and knows neither engine nor plugin",
     },
     Layer {

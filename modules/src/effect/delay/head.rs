@@ -62,13 +62,24 @@ impl Motion {
     #[inline(always)]
     pub(super) fn new(travel: Travel, seconds: f32, sample_rate: f32) -> Self {
         let frames = (seconds * sample_rate).max(1.0);
-        Motion { travel, pull: f64::from(CRITICAL_95 / frames), fade: frames as u32 }
+        Motion {
+            travel,
+            pull: f64::from(CRITICAL_95 / frames),
+            fade: frames as u32,
+        }
     }
 }
 
 impl Head {
     pub(super) fn new(longest: usize) -> Self {
-        Head { at: 0.0, speed: 0.0, next: 0.0, fading: (0, 1), started: false, longest: longest as f64 }
+        Head {
+            at: 0.0,
+            speed: 0.0,
+            next: 0.0,
+            fading: (0, 1),
+            started: false,
+            longest: longest as f64,
+        }
     }
 
     pub(super) fn reset(&mut self) {
@@ -81,7 +92,11 @@ impl Head {
     #[inline(always)]
     pub(super) fn reachable(&self, frames: f64) -> f64 {
         let whole = frames.round();
-        let frames = if (frames - whole).abs() < WHOLE { whole } else { frames };
+        let frames = if (frames - whole).abs() < WHOLE {
+            whole
+        } else {
+            frames
+        };
         frames.max(f64::from(MARGIN)).min(self.longest)
     }
 
@@ -120,12 +135,24 @@ impl Head {
             }
         }
         let place = |at: f64| Lag::new((at + swing).max(f64::from(MARGIN)).min(self.longest));
-        let (left, length) = if left > 1 { (left - 1, length) } else { self.fading };
+        let (left, length) = if left > 1 {
+            (left - 1, length)
+        } else {
+            self.fading
+        };
         if left > 0 {
             let faded = 1.0 - left as f32 / length as f32;
-            Reading { here: place(self.at), there: place(self.next), faded }
+            Reading {
+                here: place(self.at),
+                there: place(self.next),
+                faded,
+            }
         } else {
-            Reading { here: place(self.at), there: Lag::default(), faded: 0.0 }
+            Reading {
+                here: place(self.at),
+                there: Lag::default(),
+                faded: 0.0,
+            }
         }
     }
 }
@@ -134,5 +161,8 @@ impl Head {
 #[inline(always)]
 pub(super) fn shares(faded: f32) -> (f32, f32) {
     let turn = One::splat(faded * 0.25);
-    (sin_turns(One::splat(0.25) - turn).sum(), sin_turns(turn).sum())
+    (
+        sin_turns(One::splat(0.25) - turn).sum(),
+        sin_turns(turn).sum(),
+    )
 }

@@ -33,10 +33,17 @@ impl Diffuser {
                 // One delay at random in each sixteenth of the range, in an order that differs by step.
                 let slot = (index * 5 + step * 7) % LINES;
                 let place = (slot as f64 + f64::from(even(step * LINES + index))) / LINES as f64;
-                Channel { line: DelayLine::new(frames), tap: Tap::NEW, place }
+                Channel {
+                    line: DelayLine::new(frames),
+                    tap: Tap::NEW,
+                    place,
+                }
             })
         };
-        Diffuser { steps: core::array::from_fn(step), sample_rate }
+        Diffuser {
+            steps: core::array::from_fn(step),
+            sample_rate,
+        }
     }
 
     pub(super) fn reset(&mut self) {
@@ -52,7 +59,11 @@ impl Diffuser {
         for (step, range) in self.steps.iter_mut().zip(RANGES) {
             let range = f64::from(range * self.sample_rate) * scale;
             for channel in step {
-                channel.tap.steer(channel.place * range + f64::from(MARGIN), 0.0, f64::from(MARGIN));
+                channel.tap.steer(
+                    channel.place * range + f64::from(MARGIN),
+                    0.0,
+                    f64::from(MARGIN),
+                );
             }
         }
     }

@@ -60,7 +60,11 @@ mod tests {
             let mut channels = [[0.0; PERIOD]; LINES];
             channels[one][3] = 1.0;
             hadamard(&mut channels);
-            assert!(channels.iter().all(|channel| channel[3].abs() == 1.0 && channel[2] == 0.0));
+            assert!(
+                channels
+                    .iter()
+                    .all(|channel| channel[3].abs() == 1.0 && channel[2] == 0.0)
+            );
             hadamard(&mut channels);
             for (index, channel) in channels.iter().enumerate() {
                 let scaled = channel[3] * HADAMARD_SCALE * HADAMARD_SCALE;
@@ -71,11 +75,24 @@ mod tests {
 
     #[test]
     fn the_sides_are_unlike_each_other_and_every_row() {
-        assert_eq!((0..LINES).map(|index| signs(index)[0] * signs(index)[1]).sum::<f32>(), 0.0);
+        assert_eq!(
+            (0..LINES)
+                .map(|index| signs(index)[0] * signs(index)[1])
+                .sum::<f32>(),
+            0.0
+        );
         for side in 0..2 {
             for row in 0..LINES {
-                let walsh = |index: usize| if (index & row).count_ones() % 2 == 0 { 1.0 } else { -1.0 };
-                let alike: f32 = (0..LINES).map(|index| signs(index)[side] * walsh(index)).sum();
+                let walsh = |index: usize| {
+                    if (index & row).count_ones().is_multiple_of(2) {
+                        1.0
+                    } else {
+                        -1.0
+                    }
+                };
+                let alike: f32 = (0..LINES)
+                    .map(|index| signs(index)[side] * walsh(index))
+                    .sum();
                 assert_eq!(alike.abs(), 4.0);
             }
         }

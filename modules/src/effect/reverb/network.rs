@@ -66,7 +66,11 @@ struct Ramp {
 }
 
 impl Ramp {
-    const REST: Ramp = Ramp { start: [0.0; LINES], slope: [0.0; LINES], end: [0.0; LINES] };
+    const REST: Ramp = Ramp {
+        start: [0.0; LINES],
+        slope: [0.0; LINES],
+        end: [0.0; LINES],
+    };
 
     /// Begins a period at whose end the numbers are `target`; at once if nothing went before.
     #[inline(always)]
@@ -85,9 +89,18 @@ impl Ramp {
         self.slope = [0.0; LINES];
     }
 
+    fn moves(&self) -> bool {
+        self.start != self.end
+    }
+
+    /// The numbers at a frame of the period.
     #[inline(always)]
-    fn at(&self, line: usize, frame: f32) -> f32 {
-        self.start[line] + self.slope[line] * frame
+    fn at(&self, frame: usize) -> [f32; LINES] {
+        let mut values = self.start;
+        for (value, slope) in values.iter_mut().zip(&self.slope) {
+            *value += slope * frame as f32;
+        }
+        values
     }
 }
 
@@ -141,7 +154,11 @@ impl Network {
             *phase = phase.wrapping_add(own);
             // Half of the lines, some on each side, are enough to keep the others from ringing.
             let swings = self.depth != 0.0 && index & 2 == 0;
-            let swing = if swings { self.depth * sin_turns(One::from_phase(*phase)).sum() } else { 0.0 };
+            let swing = if swings {
+                self.depth * sin_turns(One::from_phase(*phase)).sum()
+            } else {
+                0.0
+            };
             let length = f64::from(self.ratios[index] * shape.scale) * f64::from(self.sample_rate);
             let shortest = SHORTEST + APART * index as f64;
             moving |= tap.is_moving(length, shortest);
@@ -191,35 +208,61 @@ impl Network {
 
     /// Takes the frames of the period from `first` on, each times its gain, and gives the tail.
     #[inline(always)]
-    pub(super) fn process(&mut self, input: &Channels, gains: &[f32; PERIOD], first: usize, count: usize) -> Channels {
+    pub(super) fn process(
+        &mut self,
+        input: &Channels,
+        gains: &[f32; PERIOD],
+        first: usize,
+        count: usize,
+    ) -> Channels {
         let mut tail = [[0.0; PERIOD]; LINES];
         for ((line, tap), frames) in self.lines.iter().zip(&self.taps).zip(&mut tail) {
             tap.read(line, 0, first, &mut frames[..count]);
         }
-        for frame in 0..count {
-            let way_through = (first + frame) as f32;
-            let mut column: [f32; LINES] = core::array::from_fn(|line| tail[line][frame]);
-            for line in 0..LINES {
-                let sample = column[line];
-                let way = self.corner * (sample - self.state[line]);
-                let low = self.state[line] + way;
-                self.state[line] = low + way;
-                column[line] = self.flat.at(line, way_through) * sample + self.low.at(line, way_through) * low;
-            }
-            for line in 0..LINES {
-                tail[line][frame] = column[line];
-            }
-        }
+        self.damp(&mut tail, first, count);
         let mut mixed = tail;
         hadamard(&mut mixed);
         for (index, line) in self.lines.iter_mut().enumerate() {
             let mut fresh = [0.0; PERIOD];
             let back = &mixed[(index + TURN) % LINES];
-            for ((fresh, back), (input, gain)) in fresh.iter_mut().zip(back).zip(input[index].iter().zip(gains)) {
+            for ((fresh, back), (input, gain)) in fresh
+                .iter_mut()
+                .zip(back)
+                .zip(input[index].iter().zip(gains))
+            {
                 *fresh = HADAMARD_SCALE * back + gain * input;
             }
             line.push(&fresh[..count]);
         }
         tail
+    }
+
+    /// Lets every line lose what its length costs.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "frames run across the lines")]
+    fn damp(&mut self, tail: &mut Channels, first: usize, count: usize) {
+        let (mut state, mut flat, mut low) = (self.state, self.flat.start, self.low.start);
+        let moving = self.flat.moves() || self.low.moves();
+        for frame in 0..count {
+            if moving {
+                flat = self.flat.at(first + frame);
+                low = self.low.at(first + frame);
+            }
+            // Side by side in memory the lines become one vector.
+            let mut column = [0.0; LINES];
+            for line in 0..LINES {
+                column[line] = tail[line][frame];
+            }
+            for line in 0..LINES {
+                let way = self.corner * (column[line] - state[line]);
+                let passed = state[line] + way;
+                state[line] = passed + way;
+                column[line] = flat[line] * column[line] + low[line] * passed;
+            }
+            for line in 0..LINES {
+                tail[line][frame] = column[line];
+            }
+        }
+        self.state = state;
     }
 }

@@ -28,7 +28,14 @@ pub(super) struct Tap {
 }
 
 impl Tap {
-    pub(super) const NEW: Tap = Tap { length: -1.0, step: 0.0, end: 0.0, whole: 0, part: 0.0, slope: 0.0 };
+    pub(super) const NEW: Tap = Tap {
+        length: -1.0,
+        step: 0.0,
+        end: 0.0,
+        whole: 0,
+        part: 0.0,
+        slope: 0.0,
+    };
 
     /// Begins a period on the way to `length`, `swing` frames off it at its end. Delays stay at
     /// `shortest` or above.
@@ -83,14 +90,18 @@ impl Tap {
             let rest = &delays[done..out.len()];
             let run = match rest.last() {
                 Some(last) if whole(*last) == step => rest.len(),
-                _ => rest.iter().take_while(|delay| whole(**delay) == step).count(),
+                _ => rest
+                    .iter()
+                    .take_while(|delay| whole(**delay) == step)
+                    .count(),
             };
             let mut parts = [0.0; PERIOD];
             for (part, delay) in parts.iter_mut().zip(rest) {
                 *part = (delay - step as f32).min(0.999_999_94);
             }
             // Seen from the frame that is read first, `done` fewer frames lie behind.
-            let age = (i64::from(self.whole) + i64::from(step) + behind as i64 - done as i64).max(i64::from(MARGIN));
+            let age = (i64::from(self.whole) + i64::from(step) + behind as i64 - done as i64)
+                .max(i64::from(MARGIN));
             line.read_parts(0, age as u32, &parts[..run], &mut out[done..done + run]);
             done += run;
         }

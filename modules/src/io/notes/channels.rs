@@ -20,7 +20,12 @@ pub(super) struct Controls {
 }
 
 impl Controls {
-    pub(super) const REST: Controls = Controls { bend: 0.0, pressure: 0.0, timbre: 0.0, wheel: 0.0 };
+    pub(super) const REST: Controls = Controls {
+        bend: 0.0,
+        pressure: 0.0,
+        timbre: 0.0,
+        wheel: 0.0,
+    };
 }
 
 #[derive(Clone, Copy)]
@@ -50,14 +55,23 @@ pub(super) enum Demand {
 pub(super) struct Channels([Channel; 16]);
 
 impl Channels {
-    pub(super) const REST: Channels = Channels([Channel { controls: Controls::REST, pedal: false }; 16]);
+    pub(super) const REST: Channels = Channels(
+        [Channel {
+            controls: Controls::REST,
+            pedal: false,
+        }; 16],
+    );
 
     pub(super) fn controls(&self, channel: u8) -> Controls {
-        self.0.get(usize::from(channel)).map_or(Controls::REST, |channel| channel.controls)
+        self.0
+            .get(usize::from(channel))
+            .map_or(Controls::REST, |channel| channel.controls)
     }
 
     pub(super) fn pedal(&self, channel: u8) -> bool {
-        self.0.get(usize::from(channel)).is_some_and(|channel| channel.pedal)
+        self.0
+            .get(usize::from(channel))
+            .is_some_and(|channel| channel.pedal)
     }
 
     /// Takes a channel message. Controller numbers are those of MIDI 1.0.
@@ -70,18 +84,29 @@ impl Channels {
             NoteKind::Bend(value) => controls.bend = legal(value, -1.0, 1.0, 0.0),
             NoteKind::ChannelPressure(value) => controls.pressure = legal(value, 0.0, 1.0, 0.0),
             NoteKind::Control { number: 1, value } => controls.wheel = legal(value, 0.0, 1.0, 0.0),
-            NoteKind::Control { number: 74, value } => controls.timbre = legal(value, 0.0, 1.0, 0.0),
+            NoteKind::Control { number: 74, value } => {
+                controls.timbre = legal(value, 0.0, 1.0, 0.0)
+            }
             NoteKind::Control { number: 64, value } => {
                 let was = core::mem::replace(&mut channel.pedal, value >= 0.5);
-                return if was && !channel.pedal { Demand::LiftPedal } else { Demand::Nothing };
+                return if was && !channel.pedal {
+                    Demand::LiftPedal
+                } else {
+                    Demand::Nothing
+                };
             }
             NoteKind::Control { number: 120, .. } => return Demand::Silence,
             NoteKind::Control { number: 121, .. } => {
-                *channel = Channel { controls: Controls::REST, pedal: false };
+                *channel = Channel {
+                    controls: Controls::REST,
+                    pedal: false,
+                };
                 return Demand::FollowAndLiftPedal;
             }
             // 124 to 127 change a MIDI device's mode, and MIDI has them release all notes too.
-            NoteKind::Control { number: 123..=127, .. } => return Demand::Release,
+            NoteKind::Control {
+                number: 123..=127, ..
+            } => return Demand::Release,
             _ => return Demand::Nothing,
         }
         Demand::Follow

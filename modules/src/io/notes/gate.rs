@@ -21,7 +21,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) const DOWN: Gate = Gate { up: false, before: false, next: Next::Stay };
+    pub(super) const DOWN: Gate = Gate {
+        up: false,
+        before: false,
+        next: Next::Stay,
+    };
 
     /// A note starts on the present frame.
     pub(super) fn start(&mut self) {
@@ -101,12 +105,32 @@ mod tests {
     #[test]
     fn each_note_is_a_rise_and_none_is_lost() {
         assert_eq!(played(&["s", "", "e", ""]), [1, 1, 0, 0], "plain");
-        assert_eq!(played(&["s", "", "s", "", "e"]), [1, 1, 0, 1, 0], "again while held");
-        assert_eq!(played(&["s", "", "es", "", "e"]), [1, 1, 0, 1, 0], "end and start on one frame");
+        assert_eq!(
+            played(&["s", "", "s", "", "e"]),
+            [1, 1, 0, 1, 0],
+            "again while held"
+        );
+        assert_eq!(
+            played(&["s", "", "es", "", "e"]),
+            [1, 1, 0, 1, 0],
+            "end and start on one frame"
+        );
         assert_eq!(played(&["se", "", ""]), [1, 0, 0], "no length");
-        assert_eq!(played(&["s", "", "se", "", ""]), [1, 1, 0, 1, 0], "no length while held");
-        assert_eq!(played(&["s", "", "s", "e", ""]), [1, 1, 0, 1, 0], "ends as it rises again");
-        assert_eq!(played(&["ses", "", ""]), [1, 1, 1], "a new start undoes the end");
+        assert_eq!(
+            played(&["s", "", "se", "", ""]),
+            [1, 1, 0, 1, 0],
+            "no length while held"
+        );
+        assert_eq!(
+            played(&["s", "", "s", "e", ""]),
+            [1, 1, 0, 1, 0],
+            "ends as it rises again"
+        );
+        assert_eq!(
+            played(&["ses", "", ""]),
+            [1, 1, 1],
+            "a new start undoes the end"
+        );
         assert_eq!(played(&["s", "", "sc", "", ""]), [1, 1, 0, 0, 0], "cut");
     }
 }

@@ -20,7 +20,12 @@ const LONGEST: u32 = 1 << 23;
 impl<V: Lanes> Glide<V> {
     pub(super) fn new(value: f32) -> Self {
         let zero = V::splat(0.0);
-        Glide { target: V::splat(value), slope: zero, left: zero, busy: 0 }
+        Glide {
+            target: V::splat(value),
+            slope: zero,
+            left: zero,
+            busy: 0,
+        }
     }
 
     /// The values on the present frame.
@@ -104,7 +109,11 @@ mod tests {
         for _ in 0..1_920_000 {
             glide.step();
         }
-        assert!(glide.value().lane(0).abs() < 1e-4, "half-way {}", glide.value().lane(0));
+        assert!(
+            glide.value().lane(0).abs() < 1e-4,
+            "half-way {}",
+            glide.value().lane(0)
+        );
         for _ in 0..1_920_000 {
             glide.step();
         }

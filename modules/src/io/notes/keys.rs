@@ -26,7 +26,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    pub(super) const NONE: Keys = Keys { held: [Held { note: Note::NONE, by_pedal: false }; ROOM], count: 0 };
+    pub(super) const NONE: Keys = Keys {
+        held: [Held {
+            note: Note::NONE,
+            by_pedal: false,
+        }; ROOM],
+        count: 0,
+    };
 
     /// A key goes down. If it was held already, it counts as new.
     pub(super) fn press(&mut self, note: Note) {
@@ -36,7 +42,10 @@ impl Keys {
             self.count -= 1;
         }
         if let Some(free) = self.held.get_mut(self.count) {
-            *free = Held { note, by_pedal: false };
+            *free = Held {
+                note,
+                by_pedal: false,
+            };
             self.count += 1;
         }
     }
@@ -44,7 +53,12 @@ impl Keys {
     /// Keys come up, or stay for the pedal's sake.
     pub(super) fn release(&mut self, which: impl Fn(&Note) -> bool, pedal: bool) {
         if pedal {
-            for held in self.held.iter_mut().take(self.count).filter(|held| which(&held.note)) {
+            for held in self
+                .held
+                .iter_mut()
+                .take(self.count)
+                .filter(|held| which(&held.note))
+            {
                 held.by_pedal = true;
             }
         } else {
@@ -59,9 +73,9 @@ impl Keys {
 
     /// The note that sounds.
     pub(super) fn top(&self, priority: Priority) -> Option<Note> {
-        let notes = self.held.iter().take(self.count).map(|held| held.note);
+        let mut notes = self.held.iter().take(self.count).map(|held| held.note);
         match priority {
-            Priority::Last => notes.last(),
+            Priority::Last => notes.next_back(),
             Priority::Low => notes.min_by_key(|note| note.key),
             // Of equal keys on several channels the first wins here as it does above.
             Priority::High => notes.rev().max_by_key(|note| note.key),

@@ -17,8 +17,16 @@ pub(super) struct Note {
 }
 
 impl Note {
-    pub(super) const NONE: Note =
-        Note { key: 60, channel: 0, id: -1, stamp: 0, velocity: 0.0, pressure: 0.0, timbre: 0.0, tuning: 0.0 };
+    pub(super) const NONE: Note = Note {
+        key: 60,
+        channel: 0,
+        id: -1,
+        stamp: 0,
+        velocity: 0.0,
+        pressure: 0.0,
+        timbre: 0.0,
+        tuning: 0.0,
+    };
 
     /// Octaves from middle C.
     pub(super) fn pitch(&self) -> f32 {
@@ -27,11 +35,19 @@ impl Note {
 
     /// Whether an event with this address means the note. Names win over keys where both have one.
     pub(super) fn is(&self, channel: u8, key: u8, id: i32) -> bool {
-        if id >= 0 && self.id >= 0 { self.id == id } else { self.channel == channel && self.key == key }
+        if id >= 0 && self.id >= 0 {
+            self.id == id
+        } else {
+            self.channel == channel && self.key == key
+        }
     }
 }
 
 /// A number within a range; `fallback` where it is none.
 pub(super) fn legal(value: f32, low: f32, high: f32, fallback: f32) -> f32 {
-    if value.is_nan() { fallback } else { value.clamp(low, high) }
+    if value.is_nan() {
+        fallback
+    } else {
+        value.clamp(low, high)
+    }
 }

@@ -3,13 +3,13 @@
 use super::channels::{Channels, Demand, MPE_MASTER};
 use super::keys::Keys;
 use super::note::{Note, legal};
+use super::place::{Place, fan_place, poly_side};
 use super::settings::{Mode, Settings};
 use super::values::Values;
+use super::velocity::curved;
 use super::voices::{Phase, Voice, choose};
 use crate::contract::MAX_LANES;
-use crate::kit::math::{exp2, log2};
 use crate::kit::random::{bipolar, draw, lane_seeds};
-use crate::kit::single::One;
 use crate::lanes::{LaneBits, Lanes};
 use crate::notes::{NoteEvent, NoteKind};
 
@@ -28,15 +28,6 @@ pub(super) struct Now<'a> {
     pub(super) frame: u64,
     pub(super) settings: Settings,
     pub(super) levels: &'a [f32; MAX_LANES],
-}
-
-/// Where a voice stands among its fellows.
-#[derive(Clone, Copy)]
-struct Place {
-    /// Between left and right.
-    side: f32,
-    /// In the fan of detuned voices.
-    fan: f32,
 }
 
 /// Keys, pedals, controllers and the voices they drive.
@@ -96,7 +87,12 @@ impl<V: Lanes> Performer<V> {
             NoteKind::On { key, velocity, id } => self.on(channel, key, velocity, id, now),
             NoteKind::Off { key, velocity, id } => {
                 let velocity = legal(velocity, 0.0, 1.0, PLAIN_RELEASE);
-                self.off(velocity, |note| note.is(channel, key, id), self.pedal(channel, now), now);
+                self.off(
+                    velocity,
+                    |note| note.is(channel, key, id),
+                    self.pedal(channel, now),
+                    now,
+                );
             }
             NoteKind::Choke { key, id } => self.silence(|note| note.is(channel, key, id), now),
             NoteKind::NotePressure { key, id, value } => {
@@ -130,7 +126,9 @@ impl<V: Lanes> Performer<V> {
             }
             Demand::Release => {
                 self.off(PLAIN_RELEASE, meant, false, now);
-                self.release_where(now.frame, PLAIN_RELEASE, |voice| voice.is_on() && meant(&voice.note));
+                self.release_where(now.frame, PLAIN_RELEASE, |voice| {
+                    voice.is_on() && meant(&voice.note)
+                });
             }
             Demand::Silence => self.silence(meant, now),
         }
@@ -147,21 +145,38 @@ impl<V: Lanes> Performer<V> {
         }
         self.count = self.count.wrapping_add(1);
         let velocity = curved(legal(velocity, 0.0, 1.0, 1.0), now.settings.curve);
-        let note = Note { key, channel, id, velocity, stamp: self.count, ..Note::NONE };
+        let note = Note {
+            key,
+            channel,
+            id,
+            velocity,
+            stamp: self.count,
+            ..Note::NONE
+        };
         if self.mode != Mode::Poly {
             self.keys.press(note);
             self.play_top(PLAIN_RELEASE, now);
             return;
         }
-        let again = |voice: &Voice| voice.is_on() && (voice.note.channel, voice.note.key) == (channel, key);
-        let lane = self
-            .voices
-            .iter()
-            .position(again)
-            .unwrap_or_else(|| choose(&self.voices, now.settings.usable, now.levels, now.frame, self.lag));
+        let again =
+            |voice: &Voice| voice.is_on() && (voice.note.channel, voice.note.key) == (channel, key);
+        let lane = self.voices.iter().position(again).unwrap_or_else(|| {
+            choose(
+                &self.voices,
+                now.settings.usable,
+                now.levels,
+                now.frame,
+                self.lag,
+            )
+        });
         let overlaps = self.voices.iter().any(|voice| voice.phase == Phase::Held);
-        let from = self.last_pitch.filter(|_| overlaps || !now.settings.glide_only_legato);
-        let place = Place { side: poly_side(lane, now.settings.usable), fan: 0.0 };
+        let from = self
+            .last_pitch
+            .filter(|_| overlaps || !now.settings.glide_only_legato);
+        let place = Place {
+            side: poly_side(lane, now.settings.usable),
+            fan: 0.0,
+        };
         self.start(lane, note, true, place, from, now);
         self.last_pitch = Some(note.pitch());
     }
@@ -188,7 +203,12 @@ impl<V: Lanes> Performer<V> {
 
     fn lift_pedal(&mut self, now: Now<'_>) {
         let holds: [bool; 16] = core::array::from_fn(|channel| self.pedal(channel as u8, now));
-        let free = |note: &Note| !holds.get(usize::from(note.channel)).copied().unwrap_or(false);
+        let free = |note: &Note| {
+            !holds
+                .get(usize::from(note.channel))
+                .copied()
+                .unwrap_or(false)
+        };
         for lane in 0..MAX_LANES {
             if self.voices[lane].phase == Phase::Sustained && free(&self.voices[lane].note) {
                 let velocity = self.values.release.target(lane);
@@ -234,7 +254,8 @@ impl<V: Lanes> Performer<V> {
         for lane in 0..MAX_LANES {
             let voice = &mut self.voices[lane];
             // A name means one note even while it rings out; a key means the note that holds it.
-            let reachable = voice.is_on() || (voice.phase == Phase::Released && id >= 0 && voice.note.id == id);
+            let reachable =
+                voice.is_on() || (voice.phase == Phase::Released && id >= 0 && voice.note.id == id);
             if reachable && voice.note.is(channel, key, id) {
                 change(&mut voice.note);
                 self.refresh(lane, now);
@@ -273,13 +294,31 @@ impl<V: Lanes> Performer<V> {
         };
         let overlaps = before.is_some();
         let attacks = self.mode != Mode::Legato || !overlaps;
-        let voices = if self.mode == Mode::Unison { now.settings.unison } else { 1 };
+        let voices = if self.mode == Mode::Unison {
+            now.settings.unison
+        } else {
+            1
+        };
         for lane in 0..voices {
             let place = fan_place(lane, voices);
             let played = self.voices[lane].phase != Phase::Fresh;
-            let here = if played { Some(self.values.key.value().lane(lane)) } else { self.last_pitch };
+            let here = if played {
+                Some(self.values.key.value().lane(lane))
+            } else {
+                self.last_pitch
+            };
             let from = here.filter(|_| overlaps || !now.settings.glide_only_legato);
-            self.start(lane, note, attacks, Place { side: place, fan: place }, from, now);
+            self.start(
+                lane,
+                note,
+                attacks,
+                Place {
+                    side: place,
+                    fan: place,
+                },
+                from,
+                now,
+            );
         }
         for lane in voices..MAX_LANES {
             if self.voices[lane].is_on() {
@@ -289,12 +328,24 @@ impl<V: Lanes> Performer<V> {
         self.last_pitch = Some(note.pitch());
     }
 
-    fn start(&mut self, lane: usize, note: Note, attacks: bool, place: Place, from: Option<f32>, now: Now<'_>) {
+    fn start(
+        &mut self,
+        lane: usize,
+        note: Note,
+        attacks: bool,
+        place: Place,
+        from: Option<f32>,
+        now: Now<'_>,
+    ) {
         let level = now.levels.get(lane).copied().unwrap_or(0.0);
         let Some(voice) = self.voices.get_mut(lane) else {
             return;
         };
-        let takeover = if voice.sounds(level, now.frame, self.lag) { self.takeover } else { 0 };
+        let takeover = if voice.sounds(level, now.frame, self.lag) {
+            self.takeover
+        } else {
+            0
+        };
         voice.note = note;
         voice.phase = Phase::Held;
         voice.controls = self.channels.controls(note.channel);
@@ -313,7 +364,9 @@ impl<V: Lanes> Performer<V> {
         self.values.fan.send(lane, place.fan, takeover);
         match from {
             Some(from) if now.settings.glide > 0 => {
-                self.values.key.send_from(lane, from, note.pitch(), now.settings.glide);
+                self.values
+                    .key
+                    .send_from(lane, from, note.pitch(), now.settings.glide);
             }
             _ => self.values.key.send(lane, note.pitch(), takeover),
         }
@@ -346,7 +399,11 @@ impl<V: Lanes> Performer<V> {
         };
         // What arrives with the start of a note belongs to the start.
         let starts = voice.is_on() && voice.started == now.frame;
-        let frames = if starts { voice.takeover } else { now.settings.smooth };
+        let frames = if starts {
+            voice.takeover
+        } else {
+            now.settings.smooth
+        };
         self.move_controls(lane, frames, now.settings.mpe);
     }
 
@@ -354,70 +411,32 @@ impl<V: Lanes> Performer<V> {
         let Some(Voice { note, controls, .. }) = self.voices.get(lane).copied() else {
             return;
         };
-        let master = if mpe { self.channels.controls(MPE_MASTER) } else { controls };
-        let finger = if mpe && note.channel != MPE_MASTER { controls.bend } else { 0.0 };
+        let master = if mpe {
+            self.channels.controls(MPE_MASTER)
+        } else {
+            controls
+        };
+        let finger = if mpe && note.channel != MPE_MASTER {
+            controls.bend
+        } else {
+            0.0
+        };
         let values = &mut self.values;
         values.bend.send(lane, master.bend, frames);
         values.finger.send(lane, finger, frames);
         values.tuning.send(lane, note.tuning, frames);
-        values.pressure.send(lane, note.pressure.max(controls.pressure).max(master.pressure), frames);
-        values.timbre.send(lane, note.timbre.max(controls.timbre).max(master.timbre), frames);
-        values.wheel.send(lane, controls.wheel.max(master.wheel), frames);
-    }
-}
-
-/// Places a fan of voices evenly from -1 to 1; one alone stands in the middle.
-fn fan_place(voice: usize, voices: usize) -> f32 {
-    if voices > 1 { 2.0 * voice as f32 / (voices - 1) as f32 - 1.0 } else { 0.0 }
-}
-
-/// Places voices evenly from -1 to 1 so that consecutive ones stand on opposite sides, the first near
-/// the middle.
-fn poly_side(voice: usize, voices: usize) -> f32 {
-    if voices < 2 {
-        return 0.0;
-    }
-    let middle = (voices - 1) / 2;
-    let step = voice.div_ceil(2);
-    let place = if voice % 2 == 1 { middle + step } else { middle.saturating_sub(step) };
-    fan_place(place.min(voices - 1), voices)
-}
-
-/// Bends a velocity: `curve` 0 leaves it, above 0 makes soft playing louder, below 0 softer.
-fn curved(velocity: f32, curve: f32) -> f32 {
-    if curve == 0.0 {
-        return velocity;
-    }
-    let exponent = exp2(One::splat(-2.0 * curve));
-    exp2(log2(One::splat(velocity)) * exponent).sum().min(1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn poly_voices_fill_the_stage_alternating() {
-        for voices in 1..=16 {
-            let mut sides: Vec<f32> = (0..voices).map(|voice| poly_side(voice, voices)).collect();
-            let balance: f32 = sides.iter().sum();
-            assert!(balance.abs() < 1e-5, "{voices}: {sides:?}");
-            if voices == 16 {
-                assert!(sides.windows(2).skip(1).all(|pair| pair[0] * pair[1] < 0.0), "{sides:?}");
-            }
-            sides.sort_by(f32::total_cmp);
-            let even: Vec<f32> = (0..voices).map(|voice| fan_place(voice, voices)).collect();
-            assert_eq!(sides, even);
-        }
-    }
-
-    #[test]
-    fn velocity_curve_keeps_its_ends() {
-        for curve in [-1.0, -0.3, 0.0, 0.6, 1.0] {
-            assert!((curved(1.0, curve) - 1.0).abs() < 1e-6);
-            assert!(curved(0.0, curve) < 1e-6);
-        }
-        assert!(curved(0.5, 0.5) > 0.5 && curved(0.5, -0.5) < 0.5);
-        assert!((curved(0.25, 0.5) - 0.5).abs() < 1e-6, "the square root");
+        values.pressure.send(
+            lane,
+            note.pressure.max(controls.pressure).max(master.pressure),
+            frames,
+        );
+        values.timbre.send(
+            lane,
+            note.timbre.max(controls.timbre).max(master.timbre),
+            frames,
+        );
+        values
+            .wheel
+            .send(lane, controls.wheel.max(master.wheel), frames);
     }
 }

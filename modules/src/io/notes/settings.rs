@@ -54,8 +54,16 @@ pub(super) struct Settings {
 }
 
 impl Settings {
-    pub(super) fn at<V: Lanes, const P: usize>(params: &In<'_, V, P>, frame: usize, sample_rate: f32) -> Settings {
-        let value = |index: usize| params.get(index).map_or(0.0, |param| param.at(frame).lane(0));
+    pub(super) fn at<V: Lanes, const P: usize>(
+        params: &In<'_, V, P>,
+        frame: usize,
+        sample_rate: f32,
+    ) -> Settings {
+        let value = |index: usize| {
+            params
+                .get(index)
+                .map_or(0.0, |param| param.at(frame).lane(0))
+        };
         let count = |index: usize| value(index).round().max(0.0) as usize;
         let frames = |index: usize| (value(index) * sample_rate).round() as u32;
         let usable = count(index::VOICES).clamp(1, V::COUNT.min(MAX_LANES));
@@ -69,7 +77,9 @@ impl Settings {
                 1 => Priority::Low,
                 _ => Priority::High,
             },
-            channel: count(index::CHANNEL).checked_sub(1).map(|channel| channel.min(15) as u8),
+            channel: count(index::CHANNEL)
+                .checked_sub(1)
+                .map(|channel| channel.min(15) as u8),
             mpe: count(index::MPE) == 1,
             curve: value(index::CURVE),
             smooth: frames(index::SMOOTH),

@@ -82,11 +82,21 @@ pub(super) fn choose(
     now: u64,
     lag: u64,
 ) -> usize {
-    let candidates = || voices.iter().zip(levels).enumerate().take(usable.clamp(1, MAX_LANES));
+    let candidates = || {
+        voices
+            .iter()
+            .zip(levels)
+            .enumerate()
+            .take(usable.clamp(1, MAX_LANES))
+    };
     let rank = |voice: &Voice, level: f32| {
         let fresh = voice.phase == Phase::Fresh;
         let young = !fresh && now.saturating_sub(voice.started) < lag;
-        let level = if level.is_finite() && level >= SILENT && !fresh { level } else { 0.0 };
+        let level = if level.is_finite() && level >= SILENT && !fresh {
+            level
+        } else {
+            0.0
+        };
         // Levels are not below 0, so their bits are in their order.
         (young, level.to_bits(), voice.order)
     };
@@ -100,8 +110,14 @@ pub(super) fn choose(
     let newest = lane(candidates().max_by_key(|(_, (voice, _))| voice.note.stamp));
     let lowest = lane(candidates().min_by_key(|(_, (voice, _))| (voice.note.key, voice.order)));
     let highest = lane(candidates().max_by_key(|(_, (voice, _))| (voice.note.key, voice.order)));
-    let spared = if usable > 3 { [newest, lowest, highest] } else { [newest, None, None] };
-    quietest([None; 3], false).or_else(|| quietest(spared, true)).unwrap_or(0)
+    let spared = if usable > 3 {
+        [newest, lowest, highest]
+    } else {
+        [newest, None, None]
+    };
+    quietest([None; 3], false)
+        .or_else(|| quietest(spared, true))
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -114,7 +130,11 @@ mod tests {
         let mut voices = [Voice::FRESH; MAX_LANES];
         for (index, (voice, key)) in voices.iter_mut().zip(keys).enumerate() {
             let stamp = index as u64 + 1;
-            voice.note = Note { key: *key, stamp, ..Note::NONE };
+            voice.note = Note {
+                key: *key,
+                stamp,
+                ..Note::NONE
+            };
             voice.order = stamp;
             voice.phase = Phase::Held;
         }
@@ -127,7 +147,11 @@ mod tests {
         assert_eq!(choose(&voices, 16, &[0.0; 16], LATE, 10), 3);
         voices[0].phase = Phase::Released;
         voices[0].order = 10;
-        assert_eq!(choose(&voices, 16, &[0.0; 16], LATE, 10), 3, "a rested voice before one just let go");
+        assert_eq!(
+            choose(&voices, 16, &[0.0; 16], LATE, 10),
+            3,
+            "a rested voice before one just let go"
+        );
         assert_eq!(choose(&voices, 3, &[0.5; 16], LATE, 10), 0, "no others");
     }
 
@@ -140,9 +164,17 @@ mod tests {
             levels[lane] = level;
         }
         levels[2] = 0.001;
-        assert_eq!(choose(&voices, 16, &levels, LATE, 10), 9, "a quieter one is held");
+        assert_eq!(
+            choose(&voices, 16, &levels, LATE, 10),
+            9,
+            "a quieter one is held"
+        );
         voices[9].started = LATE - 5;
-        assert_eq!(choose(&voices, 16, &levels, LATE, 10), 12, "too young to know its level");
+        assert_eq!(
+            choose(&voices, 16, &levels, LATE, 10),
+            12,
+            "too young to know its level"
+        );
     }
 
     #[test]
@@ -154,13 +186,21 @@ mod tests {
         levels[4] = 0.02;
         levels[5] = 0.03;
         levels[3] = 0.2;
-        assert_eq!(choose(&voices, 6, &levels, LATE, 10), 3, "lowest, highest and newest are quieter");
+        assert_eq!(
+            choose(&voices, 6, &levels, LATE, 10),
+            3,
+            "lowest, highest and newest are quieter"
+        );
         for voice in &mut voices {
             if voice.phase == Phase::Held {
                 voice.phase = Phase::Sustained;
             }
         }
-        assert_eq!(choose(&voices, 6, &levels, LATE, 10), 3, "the pedal holds them too");
+        assert_eq!(
+            choose(&voices, 6, &levels, LATE, 10),
+            3,
+            "the pedal holds them too"
+        );
         assert_eq!(choose(&playing(&[60]), 1, &[0.5; 16], LATE, 10), 0);
         assert_eq!(choose(&playing(&[60, 62]), 2, &[0.5; 16], LATE, 10), 0);
     }

@@ -7,7 +7,10 @@ const RATE: f32 = 48_000.0;
 
 /// Wet only, no tone, times of 10 and 6 ms.
 fn clean() -> Rig {
-    let rig = Rig::new("delay").hold("mix", 1.0).hold("high-cut", 20_000.0).hold("low-cut", 10.0);
+    let rig = Rig::new("delay")
+        .hold("mix", 1.0)
+        .hold("high-cut", 20_000.0)
+        .hold("low-cut", 10.0);
     rig.hold("time-left", 0.01).hold("time-right", 0.006)
 }
 fn impulse(frame: u64, _: usize) -> f32 {
@@ -18,20 +21,45 @@ fn sine(frame: u64, _: usize) -> f32 {
 }
 /// Frames and values of what is not silent.
 fn echoes(signal: &[f32]) -> Vec<(usize, f32)> {
-    signal.iter().copied().enumerate().filter(|(_, sample)| *sample != 0.0).collect()
+    signal
+        .iter()
+        .copied()
+        .enumerate()
+        .filter(|(_, sample)| *sample != 0.0)
+        .collect()
 }
 /// The sharpest corner of a signal, where clicks are.
 fn corner(signal: &[f32]) -> f32 {
-    signal.windows(3).map(|at| (at[2] - 2.0 * at[1] + at[0]).abs()).fold(0.0, f32::max)
+    signal
+        .windows(3)
+        .map(|at| (at[2] - 2.0 * at[1] + at[0]).abs())
+        .fold(0.0, f32::max)
 }
 
 #[test]
 fn echoes_come_on_their_exact_samples() {
-    let outputs = clean().hold("feedback", 0.5).feed("left", impulse).feed("right", impulse).run(1_600);
+    let outputs = clean()
+        .hold("feedback", 0.5)
+        .feed("left", impulse)
+        .feed("right", impulse)
+        .run(1_600);
     assert_eq!(echoes(&outputs[0]), [(480, 1.0), (960, 0.5), (1_440, 0.25)]);
-    assert_eq!(echoes(&outputs[1])[..3], [(288, 1.0), (576, 0.5), (864, 0.25)]);
-    for (seconds, frames) in [(0.001, 48), (0.3, 14_400), (0.375, 18_000), (0.7, 33_600), (4.0, 192_000)] {
-        let outputs = clean().hold("feedback", 0.0).hold("time-left", seconds).feed("left", impulse).run(192_100);
+    assert_eq!(
+        echoes(&outputs[1])[..3],
+        [(288, 1.0), (576, 0.5), (864, 0.25)]
+    );
+    for (seconds, frames) in [
+        (0.001, 48),
+        (0.3, 14_400),
+        (0.375, 18_000),
+        (0.7, 33_600),
+        (4.0, 192_000),
+    ] {
+        let outputs = clean()
+            .hold("feedback", 0.0)
+            .hold("time-left", seconds)
+            .feed("left", impulse)
+            .run(192_100);
         assert_eq!(echoes(&outputs[0]), [(frames, 1.0)], "{seconds} s");
     }
 }
@@ -39,8 +67,15 @@ fn echoes_come_on_their_exact_samples() {
 #[test]
 fn dry_and_wet_mix_as_they_say() {
     let outputs = clean().hold("mix", 0.0).feed("left", sine).run(500);
-    assert!((0..500).all(|frame| outputs[0][frame] == sine(frame as u64, 0)), "dry is untouched");
-    let outputs = clean().hold("mix", 0.25).hold("feedback", 0.0).feed("left", impulse).run(500);
+    assert!(
+        (0..500).all(|frame| outputs[0][frame] == sine(frame as u64, 0)),
+        "dry is untouched"
+    );
+    let outputs = clean()
+        .hold("mix", 0.25)
+        .hold("feedback", 0.0)
+        .feed("left", impulse)
+        .run(500);
     assert_eq!(echoes(&outputs[0]), [(0, 0.75), (480, 0.25)]);
 }
 
@@ -54,81 +89,160 @@ fn modes_send_echoes_where_they_belong() {
     assert_eq!(echoes(&outputs[1])[0], (768, 0.25));
     let outputs = rig().choose("mode", "Mono").hold("link", 1.0).run(1_000);
     assert_eq!(echoes(&outputs[0]), [(480, 1.0), (960, 0.5)]);
-    assert_eq!(outputs[0], outputs[1], "a mono sound is heard on both sides");
+    assert_eq!(
+        outputs[0], outputs[1],
+        "a mono sound is heard on both sides"
+    );
     let outputs = rig().hold("width", 0.0).run(600);
-    assert_eq!((outputs[0][480], outputs[1][480]), (0.5, 0.5), "no width is mono");
+    assert_eq!(
+        (outputs[0][480], outputs[1][480]),
+        (0.5, 0.5),
+        "no width is mono"
+    );
 }
 
 #[test]
 fn synced_echoes_follow_the_tempo() {
     let synced = |name: &str, tempo: f64| {
-        let mut rig = clean().hold("sync", 1.0).hold("feedback", 0.0).feed("left", impulse);
+        let mut rig = clean()
+            .hold("sync", 1.0)
+            .hold("feedback", 0.0)
+            .feed("left", impulse);
         rig.transport.tempo = tempo;
         let first = division("1 bar");
-        rig.hold("length-left", (division(name) - first) as f32).run(192_100)
+        rig.hold("length-left", (division(name) - first) as f32)
+            .run(192_100)
     };
-    for (name, tempo, frame) in
-        [("1/8 dotted", 120.0, 18_000), ("1/4", 120.0, 24_000), ("1/4", 90.0, 32_000), ("1/16 triplet", 125.0, 3_840)]
-    {
-        assert_eq!(echoes(&synced(name, tempo)[0]), [(frame, 1.0)], "{name} at {tempo}");
+    for (name, tempo, frame) in [
+        ("1/8 dotted", 120.0, 18_000),
+        ("1/4", 120.0, 24_000),
+        ("1/4", 90.0, 32_000),
+        ("1/16 triplet", 125.0, 3_840),
+    ] {
+        assert_eq!(
+            echoes(&synced(name, tempo)[0]),
+            [(frame, 1.0)],
+            "{name} at {tempo}"
+        );
     }
-    assert_eq!(echoes(&synced("1 bar", 40.0)[0]), [(144_000, 1.0)], "6 s do not fit, 3 s do");
+    assert_eq!(
+        echoes(&synced("1 bar", 40.0)[0]),
+        [(144_000, 1.0)],
+        "6 s do not fit, 3 s do"
+    );
 }
 
 #[test]
 fn a_singing_loop_stays_bounded() {
     for (high, low) in [(20_000.0, 10.0), (3_000.0, 200.0)] {
-        let rig = clean().hold("feedback", 1.1).hold("high-cut", high).hold("low-cut", low).hold("mod-depth", 0.002);
-        let outputs = rig.feed("left", |frame, _| if frame < 4_800 { sine(frame, 0) * 20.0 } else { 0.0 }).run(480_000);
+        let rig = clean()
+            .hold("feedback", 1.1)
+            .hold("high-cut", high)
+            .hold("low-cut", low)
+            .hold("mod-depth", 0.002);
+        let outputs = rig
+            .feed("left", |frame, _| {
+                if frame < 4_800 {
+                    sine(frame, 0) * 20.0
+                } else {
+                    0.0
+                }
+            })
+            .run(480_000);
         let late = &outputs[0][400_000..];
-        assert!(late.iter().all(|sample| sample.abs() <= 1.01), "{:?}", late.iter().copied().fold(0.0, f32::max));
+        assert!(
+            late.iter().all(|sample| sample.abs() <= 1.01),
+            "{:?}",
+            late.iter().copied().fold(0.0, f32::max)
+        );
         if high > 10_000.0 {
             assert!(late.iter().any(|sample| sample.abs() > 0.3), "it sings on");
         }
     }
-    let outputs = clean().hold("feedback", 0.9).feed("left", impulse).run(480_000);
-    assert!(outputs[0][470_000..].iter().all(|sample| sample.abs() < 1e-4), "below 100 % it dies away");
+    let outputs = clean()
+        .hold("feedback", 0.9)
+        .feed("left", impulse)
+        .run(480_000);
+    assert!(
+        outputs[0][470_000..]
+            .iter()
+            .all(|sample| sample.abs() < 1e-4),
+        "below 100 % it dies away"
+    );
 }
 
 #[test]
 fn tone_in_the_loop_matches_its_closed_form() {
-    let mut rig = clean().hold("feedback", 0.0).hold("high-cut", 4_000.0).feed("left", impulse);
+    let mut rig = clean()
+        .hold("feedback", 0.0)
+        .hold("high-cut", 4_000.0)
+        .feed("left", impulse);
     let echo = rig.run(2_000)[0][480..].to_vec();
     let share = 1.0 - (-std::f64::consts::TAU * 4_000.0 / f64::from(RATE)).exp();
     for (frame, sample) in echo.iter().take(60).enumerate() {
         let expected = share * (1.0 - share).powi(frame as i32);
-        assert!((f64::from(*sample) - expected).abs() < 2e-6, "{frame}: {sample} {expected}");
+        assert!(
+            (f64::from(*sample) - expected).abs() < 2e-6,
+            "{frame}: {sample} {expected}"
+        );
     }
-    let mut rig = clean().hold("feedback", 0.0).hold("low-cut", 500.0).hold("left", 1.0);
+    let mut rig = clean()
+        .hold("feedback", 0.0)
+        .hold("low-cut", 500.0)
+        .hold("left", 1.0);
     let echo = rig.run(20_000)[0].clone();
-    assert!(echo[480] > 0.9 && echo[19_999].abs() < 1e-3, "a low cut stops what does not move");
+    assert!(
+        echo[480] > 0.9 && echo[19_999].abs() < 1e-3,
+        "a low cut stops what does not move"
+    );
 }
 
 #[test]
 fn a_new_time_does_not_click() {
     let moved = |change: &str, from: f32, to: f32| {
-        let rig = clean().hold("feedback", 0.0).choose("change", change).feed("left", sine);
-        let mut rig = rig.feed("time-left", move |frame, _| if frame < 48_000 { from } else { to });
+        let rig = clean()
+            .hold("feedback", 0.0)
+            .choose("change", change)
+            .feed("left", sine);
+        let mut rig = rig.feed(
+            "time-left",
+            move |frame, _| if frame < 48_000 { from } else { to },
+        );
         rig.run(192_000)[0][24_000..].to_vec()
     };
     let plain = corner(&moved("Tape", 0.2, 0.2));
     for (from, to) in [(0.2, 0.35), (0.35, 0.2), (0.01, 0.4), (0.4, 0.01)] {
         let tape = moved("Tape", from, to);
         // A tape that runs four times as fast bends sixteen times as sharply.
-        assert!(corner(&tape) < plain * 16.5, "{from} to {to}: {} {plain}", corner(&tape));
+        assert!(
+            corner(&tape) < plain * 16.5,
+            "{from} to {to}: {} {plain}",
+            corner(&tape)
+        );
         let fade = moved("Fade", from, to);
-        assert!(corner(&fade) < plain * 1.6, "{from} to {to}: {} {plain}", corner(&fade));
+        assert!(
+            corner(&fade) < plain * 1.6,
+            "{from} to {to}: {} {plain}",
+            corner(&fade)
+        );
         for signal in [tape, fade] {
             let lag = (f64::from(to) * f64::from(RATE)).round() as u64;
             let end = 192_000 - 1;
-            assert!((signal[signal.len() - 1] - sine(end - lag, 0)).abs() < 1e-6, "it arrives exactly");
+            assert!(
+                (signal[signal.len() - 1] - sine(end - lag, 0)).abs() < 1e-6,
+                "it arrives exactly"
+            );
         }
     }
 }
 
 #[test]
 fn swing_moves_the_pitch_and_no_more() {
-    let mut rig = clean().hold("feedback", 0.0).hold("mod-depth", 0.003).hold("mod-rate", 2.0).feed("left", sine);
+    let mut rig = clean()
+        .hold("feedback", 0.0)
+        .hold("mod-depth", 0.003)
+        .hold("mod-rate", 2.0)
+        .feed("left", sine);
     let outputs = rig.run(48_000);
     let swung = &outputs[0][4_800..];
     // 3 ms at 2 Hz stretch time by up to 2 pi 2 Hz 3 ms = 3.8 %.
@@ -140,10 +254,14 @@ fn swing_moves_the_pitch_and_no_more() {
 #[test]
 fn times_between_samples_are_kept() {
     // 100.5 frames: a sine is behind by just that.
-    let mut rig = clean().hold("feedback", 0.0).hold("time-left", 100.5 / RATE).feed("left", sine);
+    let mut rig = clean()
+        .hold("feedback", 0.0)
+        .hold("time-left", 100.5 / RATE)
+        .feed("left", sine);
     let outputs = rig.run(2_000);
-    for frame in 500..2_000 {
-        let expected = (std::f64::consts::TAU * 440.0 / f64::from(RATE) * (frame as f64 - 100.5)).sin() * 0.5;
-        assert!((f64::from(outputs[0][frame]) - expected).abs() < 1e-5);
+    for (frame, sample) in outputs[0].iter().enumerate().skip(500) {
+        let expected =
+            (std::f64::consts::TAU * 440.0 / f64::from(RATE) * (frame as f64 - 100.5)).sin() * 0.5;
+        assert!((f64::from(*sample) - expected).abs() < 1e-5);
     }
 }
