@@ -29,13 +29,24 @@ pub enum Signal<'a, V> {
     Frames(&'a [V]),
 }
 
+/// What lies past the end of a signal. A call of its own, because a value in its place makes the
+/// compiler load every frame through a mask, which is many times slower.
+#[cold]
+#[inline(never)]
+fn outside<V: Lanes>() -> V {
+    V::splat(0.0)
+}
+
 impl<'a, V: Lanes> Signal<'a, V> {
     /// The value at a frame.
     #[inline(always)]
     pub fn at(self, frame: usize) -> V {
         match self {
             Signal::Constant(value) => value,
-            Signal::Frames(frames) => frames.get(frame).copied().unwrap_or(V::splat(0.0)),
+            Signal::Frames(frames) => match frames.get(frame) {
+                Some(value) => *value,
+                None => outside(),
+            },
         }
     }
 

@@ -208,7 +208,9 @@ impl Param {
 
     /// Arrives at once and forgets what was to come.
     pub(super) fn settle(&mut self) {
-        self.aim(self.last_goal);
+        if self.goal != self.last_goal {
+            self.aim(self.last_goal);
+        }
         self.travel = self.goal;
         self.moving = false;
         (self.first_change, self.last_change) = (NONE, NONE);

@@ -1,18 +1,18 @@
 //! The factory patches play in hosts.
 
 use crate::host::{Do, Host, Plugin, open_with};
-use crate::patches::{Factory, factory};
+use crate::patches::{Factory, each_factory};
 use crate::play::{Piece, play};
 use crate::sound::{assert_same, level, peak};
 
 #[test]
-fn every_factory_patch_sounds_and_falls_silent_or_stays_within_bounds() {
-    for Factory {
-        name,
-        text,
-        plugins,
-    } in factory()
-    {
+fn every_factory_patch_sounds_and_stays_within_bounds() {
+    each_factory(|patch| {
+        let Factory {
+            name,
+            text,
+            plugins,
+        } = patch;
         for (host, plugin) in [Host::Clap, Host::Vst3]
             .into_iter()
             .flat_map(|host| plugins.iter().map(move |plugin| (host, *plugin)))
@@ -35,25 +35,26 @@ fn every_factory_patch_sounds_and_falls_silent_or_stays_within_bounds() {
                 .at(30_000, Do::Off { key: 48 })
                 .at(30_000, Do::Off { key: 60 })
                 .with_input(|frame| [(frame as f32 * 0.05).sin() * 0.3; 2]);
-            let mut instance = open_with(host, plugin, &text, 48_000.0, 512);
+            let mut instance = open_with(host, plugin, text, 48_000.0, 512);
             instance.run_song(true);
             let sound = play(&mut *instance, &piece, &[375]);
             println!("{name}: {:.3} rms, {:.3} peak", level(&sound), peak(&sound));
             assert!(level(&sound) > 1e-3, "{name} is silent");
             assert!(peak(&sound) <= 1.0 + 1e-6, "{name} is too loud");
         }
-    }
+    });
 }
 
 #[test]
 fn factory_patches_do_not_hear_block_sizes() {
-    for Factory { name, text, .. } in factory() {
+    each_factory(|patch| {
+        let Factory { name, text, .. } = patch;
         let piece = Piece::new(24_000)
             .note(100, 15_000, 43)
             .note(6_000, 20_000, 55)
             .with_input(|frame| [(frame as f32 * 0.05).sin() * 0.3; 2]);
         let render = |blocks: &[usize], song_runs: bool| {
-            let mut instance = open_with(Host::Clap, Plugin::WeftFx, &text, 48_000.0, 4_096);
+            let mut instance = open_with(Host::Clap, Plugin::WeftFx, text, 48_000.0, 4_096);
             instance.run_song(song_runs);
             play(&mut *instance, &piece, blocks)
         };
@@ -64,21 +65,22 @@ fn factory_patches_do_not_hear_block_sizes() {
                 assert_same(&whole, &render(blocks, song_runs), &what);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn factory_patches_bear_every_rate() {
-    for Factory { name, text, .. } in factory() {
+    each_factory(|patch| {
+        let Factory { name, text, .. } = patch;
         for rate in [8_000.0, 44_100.0, 96_000.0, 384_000.0] {
             let frames = (rate * 0.2) as usize;
             let piece = Piece::new(frames)
                 .note(0, frames * 3 / 4, 52)
                 .with_input(|frame| [(frame as f32 * 0.02).sin() * 0.3; 2]);
-            let mut instance = open_with(Host::Vst3Direct, Plugin::WeftFx, &text, rate, 512);
+            let mut instance = open_with(Host::Vst3Direct, Plugin::WeftFx, text, rate, 512);
             let sound = play(&mut *instance, &piece, &[512]);
             assert!(peak(&sound) > 1e-4, "{name} is silent at {rate} Hz");
             assert!(peak(&sound) <= 1.0 + 1e-6, "{name} at {rate} Hz");
         }
-    }
+    });
 }

@@ -1,7 +1,7 @@
 //! The same notes and automation give the same sound in CLAP and VST3.
 
 use crate::host::{Do, HOSTS, Host, PLUGINS, Plugin, open, open_with};
-use crate::patches::{Factory, GATES, PAD, THROUGH, VOICE, factory};
+use crate::patches::{Factory, GATES, PAD, THROUGH, VOICE, each_factory};
 use crate::play::{Piece, play};
 use crate::sound::{distance, peak};
 
@@ -93,14 +93,13 @@ fn patches_sound_alike() {
 
 #[test]
 fn factory_patches_sound_alike() {
-    for Factory {
-        name,
-        text,
-        plugins,
-    } in factory()
-    {
-        println!("{name}");
-        let mut instance = open_with(Host::Clap, Plugin::WeftFx, &text, RATE, 512);
+    each_factory(|patch| {
+        let Factory {
+            name,
+            text,
+            plugins,
+        } = patch;
+        let mut instance = open_with(Host::Clap, Plugin::WeftFx, text, RATE, 512);
         // Values near where they are, or the patch may fall silent.
         let ids: Vec<u32> = instance
             .params()
@@ -111,7 +110,7 @@ fn factory_patches_sound_alike() {
         let unbound = instance.params()[1_023].id;
         let ids = if ids.is_empty() { vec![unbound] } else { ids };
         for plugin in plugins {
-            compare(&text, plugin, &ids, true, &name);
+            compare(text, *plugin, &ids, true, name);
         }
-    }
+    });
 }

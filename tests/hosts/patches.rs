@@ -1,5 +1,6 @@
 //! The patches the tests play.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use crate::host::{PLUGINS, Plugin};
@@ -123,8 +124,21 @@ pub struct Factory {
     pub plugins: Vec<Plugin>,
 }
 
-/// The factory patches.
-pub fn factory() -> Vec<Factory> {
+/// Tries something with every factory patch and names all that fail.
+#[track_caller]
+pub fn each_factory(each: impl Fn(&Factory)) {
+    let failed: Vec<String> = factory()
+        .into_iter()
+        .filter(|patch| {
+            println!("{}", patch.name);
+            catch_unwind(AssertUnwindSafe(|| each(patch))).is_err()
+        })
+        .map(|patch| patch.name)
+        .collect();
+    assert!(failed.is_empty(), "these factory patches fail: {failed:?}");
+}
+
+fn factory() -> Vec<Factory> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/patches");
     let files = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{} cannot be read: {error}", folder.display()));
