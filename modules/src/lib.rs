@@ -45,6 +45,7 @@ catalog::modules! {
         saw: Saw,
         pulse: Pulse,
         triangle: Triangle,
+        noise: Noise,
     }
     filter {
         ladder: Ladder,

@@ -6,3 +6,4 @@ mod modulation;
 mod utility;
 mod effect;
 mod filter;
+mod oscillator;

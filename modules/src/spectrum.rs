@@ -22,7 +22,11 @@ const WINDOW: [f64; 7] = [
 fn window(length: usize) -> impl Iterator<Item = f64> {
     (0..length).map(move |index| {
         let turn = TAU * index as f64 / length as f64;
-        WINDOW.iter().enumerate().map(|(term, weight)| weight * (term as f64 * turn).cos()).sum()
+        WINDOW
+            .iter()
+            .enumerate()
+            .map(|(term, weight)| weight * (term as f64 * turn).cos())
+            .sum()
     })
 }
 
@@ -37,26 +41,30 @@ impl Spectrum {
     /// Analyses a whole signal.
     pub fn new(signal: &[f32], sample_rate: f32) -> Spectrum {
         let length = signal.len();
-        let mut bins: Vec<Complex<f64>> =
-            signal.iter().zip(window(length)).map(|(x, w)| Complex::new(f64::from(*x) * w, 0.0)).collect();
-        FftPlanner::new().plan_fft_forward(length).process(&mut bins);
+        let mut bins: Vec<Complex<f64>> = signal
+            .iter()
+            .zip(window(length))
+            .map(|(x, w)| Complex::new(f64::from(*x) * w, 0.0))
+            .collect();
+        FftPlanner::new()
+            .plan_fft_forward(length)
+            .process(&mut bins);
         let weight: f64 = window(length).map(|w| w * w).sum::<f64>() * length as f64 / 4.0;
         Spectrum {
-            power: bins[..length / 2].iter().map(|bin| bin.norm_sqr() / weight).collect(),
+            power: bins[..length / 2]
+                .iter()
+                .map(|bin| bin.norm_sqr() / weight)
+                .collect(),
             bin: f64::from(sample_rate) / length as f64,
         }
-    }
-
-    /// One channel of what [`crate::rig::Rig`] gave: lane `lane` of `lanes`.
-    pub fn of_lane(frames: &[f32], lanes: usize, lane: usize, sample_rate: f32) -> Spectrum {
-        let signal: Vec<f32> = frames.iter().skip(lane).step_by(lanes).copied().collect();
-        Spectrum::new(&signal, sample_rate)
     }
 
     fn sum(&self, from: f64, to: f64) -> f64 {
         let first = (from.max(0.0) / self.bin).ceil() as usize;
         let end = ((to / self.bin).floor() as usize + 1).min(self.power.len());
-        self.power.get(first..end).map_or(0.0, |bins| bins.iter().sum())
+        self.power
+            .get(first..end)
+            .map_or(0.0, |bins| bins.iter().sum())
     }
 
     /// The level of a sine at a frequency, whether or not it falls on a bin.
@@ -72,7 +80,10 @@ impl Spectrum {
     /// The loudest partial up to a frequency that is not a multiple of `fundamental` (0 Hz counts as
     /// one), as its frequency and level. Partials closer than twice the width of a peak are one.
     pub fn worst_between_multiples(&self, fundamental: f64, up_to: f64) -> (f64, f64) {
-        assert!(fundamental > 4.0 * LOBE * self.bin, "partials must be further apart than peaks are wide");
+        assert!(
+            fundamental > 4.0 * LOBE * self.bin,
+            "partials must be further apart than peaks are wide"
+        );
         let mut worst = (0.0, f64::NEG_INFINITY);
         let mut multiple = 0.0;
         while multiple < up_to {
@@ -105,7 +116,9 @@ pub fn cents_off(signal: &[f32], sample_rate: f32, hz: f64) -> f64 {
             .iter()
             .zip(window(half))
             .enumerate()
-            .map(|(index, (x, w))| Complex::from_polar(f64::from(*x) * w, -rate * (offset + index) as f64))
+            .map(|(index, (x, w))| {
+                Complex::from_polar(f64::from(*x) * w, -rate * (offset + index) as f64)
+            })
             .sum()
     };
     let turned = (phasor(half) * phasor(0).conj()).arg();
@@ -132,7 +145,9 @@ mod tests {
     use super::*;
 
     fn tone(hz: f64, amplitude: f64, length: usize) -> Vec<f32> {
-        (0..length).map(|index| (amplitude * (TAU * hz * index as f64 / 48_000.0).sin()) as f32).collect()
+        (0..length)
+            .map(|index| (amplitude * (TAU * hz * index as f64 / 48_000.0).sin()) as f32)
+            .collect()
     }
 
     #[test]
@@ -151,7 +166,11 @@ mod tests {
 
     #[test]
     fn hears_a_hundredth_of_a_cent() {
-        let off = cents_off(&tone(440.0 * f64::exp2(0.03 / 1200.0), 1.0, 1 << 16), 48_000.0, 440.0);
+        let off = cents_off(
+            &tone(440.0 * f64::exp2(0.03 / 1200.0), 1.0, 1 << 16),
+            48_000.0,
+            440.0,
+        );
         assert!((off - 0.03).abs() < 0.001, "{off}");
     }
 }

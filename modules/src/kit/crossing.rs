@@ -1,5 +1,7 @@
 //! Moments at which a signal rises through zero, between two frames.
 
+use crate::MAX_FRAMES;
+use crate::contract::Signal;
 use crate::lanes::{LaneMask, Lanes};
 
 /// Watches a signal for rises through zero.
@@ -29,37 +31,83 @@ impl<V: Lanes> Rises<V> {
         }
     }
 
-    /// Goes on with the next frame. Gives how many frames ago (0 to 1) the signal rose since the
-    /// frame before, below 0 in lanes in which it did not.
-    ///
-    /// A straight line would be exact for a ramp, but puts the zeros of a sine some thousandths of a
-    /// frame off, which is heard as aliases. So a cubic goes through the last four frames where these
-    /// bend gently, and a straight line through the last two where they do not.
+    /// The value some frames before a frame of this call.
     #[inline(always)]
-    pub fn next(&mut self, now: V) -> V {
-        let [one, two, three] = self.last;
-        self.last = [now, one, two];
-        let none = V::splat(0.0);
-        let rises = rises(one, now);
-        if !rises.any() {
-            return V::splat(-1.0);
+    fn back(&self, signal: Signal<'_, V>, frame: usize, by: usize) -> V {
+        match frame.checked_sub(by) {
+            Some(frame) => signal.at(frame),
+            None => self.last[(by - frame - 1).min(2)],
         }
-        // Newton's backward differences.
-        let first = now - one;
-        let second = first - (one - two);
-        let third = second - ((one - two) - (two - three));
-        let gentle = (second.abs() + third.abs()).lt(first);
-        let second = gentle.select(second * 0.5, none);
-        let third = gentle.select(third * (1.0 / 6.0), none);
-        let scale = V::splat(1.0) / first;
-        let mut age = (now * scale).clamp(0.0, 1.0);
-        for _ in 0..4 {
-            let bend = age * (V::splat(1.0) - age);
-            let bent = now - bend * (V::splat(2.0) - age).mul_add(third, second);
-            age = (bent * scale).clamp(0.0, 1.0);
-        }
-        rises.select(age, V::splat(-1.0))
     }
+
+    /// Goes on with the frames of one call. Where the signal rises in any lane, sets the frame's bit
+    /// in what it gives, and in `ages` how many frames (0 to 1) before that frame it rose, below 0 in
+    /// lanes in which it did not.
+    #[inline(always)]
+    pub fn find(
+        &mut self,
+        signal: Signal<'_, V>,
+        frames: usize,
+        ages: &mut [V; MAX_FRAMES],
+    ) -> u64 {
+        let mut found = 0;
+        let mut before = self.last[0];
+        for frame in 0..frames.min(MAX_FRAMES) {
+            let now = signal.at(frame);
+            found |= u64::from(rises(before, now).any()) << frame;
+            before = now;
+        }
+        each(
+            found,
+            #[inline(always)]
+            |frame| {
+                let past = [1, 2, 3].map(
+                    #[inline(always)]
+                    |by| self.back(signal, frame, by),
+                );
+                ages[frame % MAX_FRAMES] = age(signal.at(frame), past);
+            },
+        );
+        self.last = [1, 2, 3].map(
+            #[inline(always)]
+            |by| self.back(signal, frames, by),
+        );
+        found
+    }
+}
+
+/// Calls `f` with every frame whose bit is set, in order.
+#[inline(always)]
+pub fn each(mut frames: u64, mut f: impl FnMut(usize)) {
+    while frames != 0 {
+        f(frames.trailing_zeros() as usize);
+        frames &= frames - 1;
+    }
+}
+
+/// How many frames ago a signal rose that is `now` and was `one`, `two` and `three` frames ago.
+///
+/// A straight line would be exact for a ramp, but puts the zeros of a sine some thousandths of a
+/// frame off, which is heard as aliases. So a cubic goes through the four frames where these bend
+/// gently, and a straight line through the last two where they do not.
+#[inline(always)]
+fn age<V: Lanes>(now: V, [one, two, three]: [V; 3]) -> V {
+    let none = V::splat(0.0);
+    // Newton's backward differences.
+    let first = now - one;
+    let second = first - (one - two);
+    let third = second - ((one - two) - (two - three));
+    let gentle = (second.abs() + third.abs()).lt(first);
+    let second = gentle.select(second * 0.5, none);
+    let third = gentle.select(third * (1.0 / 6.0), none);
+    let scale = V::splat(1.0) / first;
+    let mut age = (now * scale).clamp(0.0, 1.0);
+    for _ in 0..4 {
+        let bend = age * (V::splat(1.0) - age);
+        let bent = now - bend * (V::splat(2.0) - age).mul_add(third, second);
+        age = (bent * scale).clamp(0.0, 1.0);
+    }
+    rises(one, now).select(age, V::splat(-1.0))
 }
 
 #[inline(always)]
@@ -79,16 +127,27 @@ mod tests {
         let mut found = 0;
         for frame in 1..10_000 {
             let turn = f64::from(frame) * turns_per_frame - 0.3;
-            let age = f64::from(rises.next(Mono::splat(wave(turn) as f32)).sum());
+            let now = Mono::splat(wave(turn) as f32);
+            let mut ages = [Mono::splat(-1.0); MAX_FRAMES];
+            rises.find(Signal::Constant(now), 1, &mut ages);
+            let age = f64::from(ages[0].sum());
             if age >= 0.0 && turn > 1.0 {
                 found += 1;
                 let since = (turn - turn.floor()) / turns_per_frame;
                 // A moment at a frame itself may be told at the end of the frame before.
-                worst = worst.max((age - since).abs().min((age - since - 1.0).abs()).min((age - since + 1.0).abs()));
+                worst = worst.max(
+                    (age - since)
+                        .abs()
+                        .min((age - since - 1.0).abs())
+                        .min((age - since + 1.0).abs()),
+                );
             }
         }
         let expected = 10_000.0 * turns_per_frame;
-        assert!((f64::from(found) - expected).abs() < 4.0, "{found} of {expected}");
+        assert!(
+            (f64::from(found) - expected).abs() < 4.0,
+            "{found} of {expected}"
+        );
         worst
     }
 

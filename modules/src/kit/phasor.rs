@@ -35,6 +35,7 @@ pub struct Controls<'a, V> {
 /// The phase of every lane.
 pub struct Phasor<V: Lanes> {
     phase: V::Bits,
+    last_step: V,
     sync: Rises<V>,
     fresh: bool,
     /// Turns a frame of middle C.
@@ -60,6 +61,10 @@ pub struct Moving<V: Lanes> {
     pub phases: [V::Bits; MAX_FRAMES],
     /// Turns from the frame before.
     pub steps: [V; MAX_FRAMES],
+    /// Turns up to the frame before the call.
+    pub step_before: V,
+    /// The frames, as bits, before which the phase of any lane restarted.
+    pub restarts: u64,
     /// How many frames (0 to 1) before each frame the phase restarted; below 0 where it did not.
     pub resets: [V; MAX_FRAMES],
     /// Where a restart leads, in turns, at each frame with one.
@@ -73,6 +78,7 @@ impl<V: Lanes> Phasor<V> {
     pub fn new(sample_rate: f32) -> Self {
         Phasor {
             phase: V::Bits::splat(0),
+            last_step: V::splat(0.0),
             sync: Rises::from(V::splat(0.0)),
             fresh: true,
             middle_c: (f64::from(MIDDLE_C) / f64::from(sample_rate)) as f32,
@@ -82,6 +88,12 @@ impl<V: Lanes> Phasor<V> {
     /// Back to before the start.
     pub fn reset(&mut self) {
         self.fresh = true;
+    }
+
+    /// Whether the phase has yet to start.
+    #[inline(always)]
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
     }
 
     #[inline(always)]
@@ -102,6 +114,7 @@ impl<V: Lanes> Phasor<V> {
         }
         self.fresh = false;
         self.phase = start.to_phase().wrapping_sub(step.to_phase());
+        self.last_step = step;
         self.sync = Rises::from(sync);
         1
     }
@@ -118,22 +131,39 @@ impl<V: Lanes> Phasor<V> {
             return None;
         }
         let step = Self::modulated(self.base(pitch, fine), fm, fm_depth);
+        if !self.fresh && (step - self.last_step).abs().gt(V::splat(0.0)).any() {
+            return None;
+        }
         let first = self.begin(controls.start.at(0), step, sync);
         self.sync.hold(sync, frames);
         let before = self.phase;
-        self.phase = before.wrapping_add(step.to_phase().wrapping_mul(V::Bits::splat(frames as u32)));
-        Some(Steady { before, step, first })
+        self.phase =
+            before.wrapping_add(step.to_phase().wrapping_mul(V::Bits::splat(frames as u32)));
+        Some(Steady {
+            before,
+            step,
+            first,
+        })
     }
 
     /// Moves on by a call, whatever happens in it.
     #[inline(always)]
     pub fn moving(&mut self, frames: usize, controls: Controls<'_, V>) -> Moving<V> {
-        let Controls { pitch, fine, start, fm, fm_depth, sync } = controls;
+        let Controls {
+            pitch,
+            fine,
+            start,
+            fm,
+            fm_depth,
+            sync,
+        } = controls;
         let none = [V::splat(-1.0); MAX_FRAMES];
         let mut moving = Moving {
             before: self.phase,
             phases: [self.phase; MAX_FRAMES],
             steps: none,
+            step_before: self.last_step,
+            restarts: 0,
             resets: none,
             starts: none,
             first: 0,
@@ -161,22 +191,33 @@ impl<V: Lanes> Phasor<V> {
         }
         moving.first = self.begin(start.at(0), moving.steps[0], sync.at(0));
         moving.before = self.phase;
-        let mut restarts = false;
-        for (frame, reset) in moving.resets[..frames].iter_mut().enumerate() {
-            *reset = self.sync.next(sync.at(frame));
-            restarts |= reset.ge(V::splat(0.0)).any();
-        }
+        moving.step_before = self.last_step;
+        self.last_step = moving.steps[frames.saturating_sub(1) % MAX_FRAMES];
+        moving.restarts = match settled(sync) {
+            Signal::Constant(value) if !self.sync.would_rise(value) => {
+                self.sync.hold(value, frames);
+                0
+            }
+            sync => self.sync.find(sync, frames, &mut moving.resets),
+        };
         let mut phase = self.phase;
-        for (frame, (at, step)) in moving.phases[..frames].iter_mut().zip(&moving.steps).enumerate() {
+        for (frame, (at, step)) in moving.phases[..frames]
+            .iter_mut()
+            .zip(&moving.steps)
+            .enumerate()
+        {
             phase = phase.wrapping_add(step.to_phase());
-            if restarts {
+            if moving.restarts >> frame & 1 == 1 {
                 let age = moving.resets[frame];
+                moving.starts[frame] = start.at(frame);
+                let fresh = start
+                    .at(frame)
+                    .to_phase()
+                    .wrapping_add((*step * age).to_phase());
                 let restarted = age.ge(V::splat(0.0));
-                if restarted.any() {
-                    moving.starts[frame] = start.at(frame);
-                    let fresh = (start.at(frame).to_phase()).wrapping_add((*step * age).to_phase());
-                    phase = restarted.select(V::from_bits(fresh), V::from_bits(phase)).to_bits();
-                }
+                phase = restarted
+                    .select(V::from_bits(fresh), V::from_bits(phase))
+                    .to_bits();
             }
             *at = phase;
         }
@@ -223,7 +264,11 @@ impl Passes {
     #[inline(always)]
     pub fn next(&mut self, frames: usize) -> Option<Pass> {
         let speed = self.travel.unsigned_abs();
-        let room = if self.travel > 0 { !self.position } else { self.position };
+        let room = if self.travel > 0 {
+            !self.position
+        } else {
+            self.position
+        };
         let skipped = room.checked_div(speed)?;
         let frame = self.frame.saturating_add(skipped as usize);
         if frame >= frames {
@@ -237,7 +282,11 @@ impl Passes {
         } else {
             (-1.0, i64::from(self.position) - (1 << 32))
         };
-        Some(Pass { frame, age: past as f32 / self.travel as f32, direction })
+        Some(Pass {
+            frame,
+            age: past as f32 / self.travel as f32,
+            direction,
+        })
     }
 }
 
@@ -261,31 +310,26 @@ impl Stretch {
         self.from.wrapping_add(self.travel as u32)
     }
 
-    /// Calls `each` with the direction and the age in frames of every whole turn that is passed by a
-    /// break that lies `offset` behind phase 0 at the begin and moves on by `drift`.
+    /// The whole turns passed by a break that lies `offset` behind phase 0 at the begin and moves on by
+    /// `drift`, each as its direction and its age in frames. Never more than two, as the break may
+    /// cross another turn while it drifts.
     #[inline(always)]
-    pub fn passes(&self, offset: u32, drift: i64, mut each: impl FnMut(f32, f32)) {
+    pub fn passes(&self, offset: u32, drift: i64) -> impl Iterator<Item = (f32, f32)> + use<> {
+        let Stretch {
+            begin, end: last, ..
+        } = *self;
         let travel = self.travel - drift;
         let end = i64::from(self.from.wrapping_sub(offset)) + travel;
         let turns = end >> 32;
-        let mut report = |direction: f32, turn: i64| {
-            let left = (end - (turn << 32)) as f32 / travel as f32;
-            each(direction, self.end + left * (self.begin - self.end));
-        };
-        // A break may cross another whole turn while it drifts; never more than two.
-        match turns {
-            2.. => {
-                report(1.0, 1);
-                report(1.0, 2);
-            }
-            1 => report(1.0, 1),
-            0 => {}
-            -1 => report(-1.0, 0),
-            _ => {
-                report(-1.0, 0);
-                report(-1.0, -1);
-            }
-        }
+        let direction = if turns > 0 { 1.0 } else { -1.0 };
+        (0..turns.clamp(-2, 2).abs()).map(
+            #[inline(always)]
+            move |index| {
+                let turn = if turns > 0 { index + 1 } else { -index };
+                let left = (end - (turn << 32)) as f32 / travel as f32;
+                (direction, last + left * (begin - last))
+            },
+        )
     }
 }
 
@@ -299,10 +343,37 @@ impl<V: Lanes> Moving<V> {
         }
     }
 
+    /// How much faster the phase moves to a frame than to the frame before.
+    #[inline(always)]
+    pub fn haste(&self, frame: usize) -> V {
+        let before = frame
+            .checked_sub(1)
+            .map_or(self.step_before, |before| self.steps[before % MAX_FRAMES]);
+        self.steps[frame] - before
+    }
+
+    /// The frames, as bits, at which any lane has restarted or its phase passed a whole turn since the
+    /// frame before, and those of which `also` says so.
+    #[inline(always)]
+    pub fn events(&self, frames: usize, mut also: impl FnMut(usize) -> bool) -> u64 {
+        let mut events = self.restarts;
+        let mut from = V::from_phase(self.before);
+        for frame in 0..frames.min(MAX_FRAMES) {
+            let to = V::from_phase(self.phases[frame]);
+            events |= u64::from(passed(from, self.steps[frame], to).any() | also(frame)) << frame;
+            from = to;
+        }
+        // A wave that has just started has no breaks behind it.
+        if self.first > 0 { events & !1 } else { events }
+    }
+
     /// The lanes whose phase passed a whole turn or restarted since the frame before.
     #[inline(always)]
     pub fn breaks(&self, frame: usize) -> V::Mask {
-        let (from, to) = (V::from_phase(self.previous(frame)), V::from_phase(self.phases[frame]));
+        let (from, to) = (
+            V::from_phase(self.previous(frame)),
+            V::from_phase(self.phases[frame]),
+        );
         passed(from, self.steps[frame], to) | self.resets[frame].ge(V::splat(0.0))
     }
 
@@ -316,11 +387,32 @@ impl<V: Lanes> Moving<V> {
             let travel = (step * (1.0 - age) / STEP) as i64;
             let start = self.starts[frame].to_phase().lane(lane);
             let onwards = self.phases[frame].lane(lane).wrapping_sub(start) as i32;
-            let first = Stretch { from, travel, begin: 1.0, end: age };
-            (first, Some(Stretch { from: start, travel: i64::from(onwards), begin: age, end: 0.0 }))
+            let first = Stretch {
+                from,
+                travel,
+                begin: 1.0,
+                end: age,
+            };
+            (
+                first,
+                Some(Stretch {
+                    from: start,
+                    travel: i64::from(onwards),
+                    begin: age,
+                    end: 0.0,
+                }),
+            )
         } else {
             let travel = i64::from(self.phases[frame].lane(lane).wrapping_sub(from) as i32);
-            (Stretch { from, travel, begin: 1.0, end: 0.0 }, None)
+            (
+                Stretch {
+                    from,
+                    travel,
+                    begin: 1.0,
+                    end: 0.0,
+                },
+                None,
+            )
         }
     }
 }
@@ -348,13 +440,36 @@ mod tests {
 
     #[test]
     fn even_movement_passes_turns_where_single_steps_do() {
-        for (position, travel) in [(0, 1 << 30), (5, -77_777_777), (u32::MAX, 1), (0, -1), (9, 0), (1, 2_000_000_000)] {
-            let found = all(Passes { position, travel, frame: 3 }, 64);
+        for (position, travel) in [
+            (0, 1 << 30),
+            (5, -77_777_777),
+            (u32::MAX, 1),
+            (0, -1),
+            (9, 0),
+            (1, 2_000_000_000),
+        ] {
+            let found = all(
+                Passes {
+                    position,
+                    travel,
+                    frame: 3,
+                },
+                64,
+            );
             let mut expected = Vec::new();
             let mut at = position;
             for frame in 3..64 {
-                let stretch = Stretch { from: at, travel: i64::from(travel), begin: 1.0, end: 0.0 };
-                stretch.passes(0, 0, |direction, age| expected.push(Pass { frame, age, direction }));
+                let stretch = Stretch {
+                    from: at,
+                    travel: i64::from(travel),
+                    begin: 1.0,
+                    end: 0.0,
+                };
+                expected.extend(stretch.passes(0, 0).map(|(direction, age)| Pass {
+                    frame,
+                    age,
+                    direction,
+                }));
                 at = stretch.to();
             }
             assert_eq!(found, expected, "{position} {travel}");
@@ -365,15 +480,23 @@ mod tests {
     #[test]
     fn a_drifting_break_may_pass_twice() {
         let turn = 1_i64 << 32;
-        let stretch = Stretch { from: 0, travel: turn * 45 / 100, begin: 1.0, end: 0.0 };
-        let mut ages = Vec::new();
-        // From 0.98 behind to 1.42 - 0.01 ahead: past 0 and past 1.
+        let stretch = Stretch {
+            from: 0,
+            travel: turn * 45 / 100,
+            begin: 1.0,
+            end: 0.0,
+        };
         let offset = (turn * 98 / 100) as u32;
-        stretch.passes(offset, -turn * 97 / 100, |direction, age| ages.push((direction, age)));
-        assert_eq!(ages.len(), 1);
-        let stretch = Stretch { from: (turn * 97 / 100) as u32, travel: turn * 45 / 100, begin: 1.0, end: 0.0 };
-        ages.clear();
-        stretch.passes((turn / 100) as u32, -turn * 97 / 100, |direction, age| ages.push((direction, age)));
+        assert_eq!(stretch.passes(offset, -turn * 97 / 100).count(), 1);
+        let stretch = Stretch {
+            from: (turn * 97 / 100) as u32,
+            travel: turn * 45 / 100,
+            begin: 1.0,
+            end: 0.0,
+        };
+        let ages: Vec<_> = stretch
+            .passes((turn / 100) as u32, -turn * 97 / 100)
+            .collect();
         assert_eq!(ages.len(), 2);
         assert!(ages[0].1 > ages[1].1);
     }

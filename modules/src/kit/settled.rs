@@ -13,7 +13,9 @@ pub fn settled<V: Lanes>(signal: Signal<'_, V>) -> Signal<'_, V> {
         return signal;
     };
     let [first, .., last] = frames else {
-        return frames.first().map_or(signal, |only| Signal::Constant(*only));
+        return frames
+            .first()
+            .map_or(signal, |only| Signal::Constant(*only));
     };
     if differs::<V>(first.to_bits() ^ last.to_bits()) {
         return signal;
@@ -22,7 +24,11 @@ pub fn settled<V: Lanes>(signal: Signal<'_, V>) -> Signal<'_, V> {
     for frame in frames {
         difference = difference | (frame.to_bits() ^ first.to_bits());
     }
-    if differs::<V>(difference) { signal } else { Signal::Constant(*first) }
+    if differs::<V>(difference) {
+        signal
+    } else {
+        Signal::Constant(*first)
+    }
 }
 
 #[inline(always)]

@@ -10,6 +10,10 @@ use crate::kit::math::sin_turns;
 use crate::lanes::{LaneMask, Lanes};
 use kernel::{Kernel, MOMENTS, TAPS, kernel};
 
+/// Changes of slope that are worth a correction even where no break is meant: a naive wave is late by
+/// [`Breaks::delay`] times its slope, so a sudden change moves it by this much or more.
+const SUDDEN: f32 = 0.01;
+
 /// The corrections that are under way.
 pub struct Breaks<V> {
     kernel: &'static Kernel,
@@ -20,9 +24,16 @@ pub struct Breaks<V> {
 
 impl<V: Lanes> Breaks<V> {
     /// No break yet. May allocate.
-    #[expect(clippy::new_without_default, reason = "a default is expected to be cheap")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default is expected to be cheap"
+    )]
     pub fn new() -> Self {
-        Breaks { kernel: kernel(), pending: [V::splat(0.0); MAX_FRAMES + TAPS], reach: 0 }
+        Breaks {
+            kernel: kernel(),
+            pending: [V::splat(0.0); MAX_FRAMES + TAPS],
+            reach: 0,
+        }
     }
 
     /// Forgets all breaks.
@@ -46,18 +57,51 @@ impl<V: Lanes> Breaks<V> {
     /// The slope of one lane changed by `change` per frame, `age` frames before frame `frame`.
     #[inline(always)]
     pub fn kink(&mut self, frame: usize, lane: usize, age: f32, change: f32) {
-        self.add(frame, lane, &reading(&self.kernel.residuals[1], age, change));
+        self.add(
+            frame,
+            lane,
+            &reading(&self.kernel.residuals[1], age, change),
+        );
+    }
+
+    /// The lanes in which a change of slope is so sudden that it needs a [`Breaks::turn`].
+    #[inline(always)]
+    pub fn is_sudden(&self, change: V) -> V::Mask {
+        (change * self.kernel.delay).abs().gt(V::splat(SUDDEN))
+    }
+
+    /// The slope of a naive wave changed one frame before `frame`: corrects the lanes in which that
+    /// was sudden.
+    #[inline(always)]
+    pub fn turn(&mut self, frame: usize, change: V) {
+        let sudden = self.is_sudden(change);
+        for lane in (0..V::COUNT).filter(|lane| sudden.lane(*lane)) {
+            self.kink(frame, lane, 1.0, change.lane(lane));
+        }
+    }
+
+    /// A wave starts out of silence at the first frame of this call.
+    #[inline(always)]
+    pub fn start(&mut self, value: V, slope: V) {
+        for lane in 0..V::COUNT {
+            self.jump(0, lane, 0.0, value.lane(lane));
+            self.kink(0, lane, 0.0, slope.lane(lane));
+        }
     }
 
     /// A sine of `step` turns a frame jumped from phase `from` to phase `to` (in turns) in all lanes
     /// whose `age` is not below 0.
     ///
     /// Both sines run on under the correction, which fades from one to the other as a jump of size 1
-    /// would. That moves the spectrum of the jump by the frequency of the sine and needs no series
-    /// of derivatives.
+    /// would. That moves the spectrum of the jump by the frequency of the sine, aliases stay as low,
+    /// and no series of derivatives is needed, which would diverge for fast sines.
     #[inline(always)]
     pub fn sine_jump(&mut self, frame: usize, age: V, from: V, to: V, step: V) {
-        let Some(window) = self.pending.get_mut(frame..).and_then(|rest| rest.first_chunk_mut::<TAPS>()) else {
+        let Some(window) = self
+            .pending
+            .get_mut(frame..)
+            .and_then(|rest| rest.first_chunk_mut::<TAPS>())
+        else {
             return;
         };
         let jumps = age.ge(V::splat(0.0));
@@ -80,7 +124,11 @@ impl<V: Lanes> Breaks<V> {
 
     #[inline(always)]
     fn add(&mut self, frame: usize, lane: usize, correction: &[f32; TAPS]) {
-        let Some(window) = self.pending.get_mut(frame..).and_then(|rest| rest.first_chunk_mut::<TAPS>()) else {
+        let Some(window) = self
+            .pending
+            .get_mut(frame..)
+            .and_then(|rest| rest.first_chunk_mut::<TAPS>())
+        else {
             return;
         };
         for (value, correction) in window.iter_mut().zip(correction) {

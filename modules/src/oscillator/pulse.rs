@@ -1,11 +1,15 @@
 //! A pulse wave.
 
+use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed, signed};
+use crate::kit::crossing::each;
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, Stretch, passed, signed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit};
+use crate::spec::{
+    Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
+};
 
 /// Pulse oscillator with band-limited steps.
 ///
@@ -32,24 +36,42 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
         params: [
             octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
             cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
-            unit("width", 0.01, 0.99, 0.5, "How much of the cycle the wave is high; 50 % is a square."),
+            unit(
+                "width",
+                0.01,
+                0.99,
+                0.5,
+                "How much of the cycle the wave is high; 50 % is a square.",
+            ),
             phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
+            number(
+                "fm-depth",
+                0.0,
+                8.0,
+                1.0,
+                "How far fm bends the frequency: 1 is up to twice, down to 0.",
+            ),
         ],
         outputs: [
             audio("out", "The wave."),
-            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+            audio(
+                "sync",
+                "Rises through 0 once a cycle, to sync another oscillator.",
+            ),
         ],
     };
 
     fn new(setup: &Setup) -> Self {
-        Pulse { phasor: Phasor::new(setup.sample_rate), breaks: Breaks::new(), last_width: V::splat(-1.0) }
+        Pulse {
+            phasor: Phasor::new(setup.sample_rate),
+            breaks: Breaks::new(),
+            last_width: V::splat(0.0),
+        }
     }
 
     fn reset(&mut self) {
         self.phasor.reset();
         self.breaks.reset();
-        self.last_width = V::splat(-1.0);
     }
 
     #[inline(always)]
@@ -60,16 +82,20 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
         [pitch, fine, width, start, fm_depth]: In<'_, V, 5>,
         [out, sync_out]: Out<'_, V, 2>,
     ) {
-        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
+        let controls = Controls {
+            pitch,
+            fine,
+            start,
+            fm,
+            fm_depth,
+            sync,
+        };
         let width = settled(width);
-        if self.last_width.lt(V::splat(0.0)).any() {
-            self.last_width = width.at(0);
-        }
         let still = width.constant().filter(|width| {
-            let moved = (*width - self.last_width).abs();
-            moved.le(V::splat(0.0)).all()
+            self.phasor.is_fresh() || (*width - self.last_width).abs().le(V::splat(0.0)).all()
         });
-        let steady = still.and_then(|width| Some((self.phasor.steady(cx.frames, controls)?, width)));
+        let steady =
+            still.and_then(|width| Some((self.phasor.steady(cx.frames, controls)?, width)));
         match steady {
             Some((steady, width)) => self.draw_steady(steady, width, out, sync_out),
             None => {
@@ -88,6 +114,14 @@ fn naive<V: Lanes>(phase: V::Bits, width: V) -> V {
     high.select(V::splat(2.0), V::splat(0.0)) - width * 2.0
 }
 
+/// The lanes that went past the end of the width since the frame before, when the width was `was`.
+#[inline(always)]
+fn falls<V: Lanes>(moving: &Moving<V>, frame: usize, was: V, is: V) -> V::Mask {
+    let from = V::from_phase(moving.previous(frame).wrapping_sub(was.to_phase()));
+    let to = V::from_phase(moving.phases[frame].wrapping_sub(is.to_phase()));
+    passed(from, moving.steps[frame] - (is - was), to)
+}
+
 impl<V: Lanes> Pulse<V> {
     #[inline(always)]
     fn draw_steady(&mut self, steady: Steady<V>, width: V, out: &mut [V], sync: &mut [V]) {
@@ -98,6 +132,7 @@ impl<V: Lanes> Pulse<V> {
             *out = naive(phase, width);
             *sync = signed(phase);
         }
+        self.last_width = width;
         let width = width.to_phase();
         for lane in 0..V::COUNT {
             let mut rises = steady.passes(lane, 0);
@@ -110,10 +145,12 @@ impl<V: Lanes> Pulse<V> {
                     (rise, _) => rise.is_some(),
                 };
                 if let (true, Some(pass)) = (rise_is_next, rise) {
-                    self.breaks.jump(pass.frame, lane, pass.age, 2.0 * pass.direction);
+                    self.breaks
+                        .jump(pass.frame, lane, pass.age, 2.0 * pass.direction);
                     rise = rises.next(out.len());
                 } else if let Some(pass) = fall {
-                    self.breaks.jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+                    self.breaks
+                        .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
                     fall = falls.next(out.len());
                 } else {
                     break;
@@ -123,28 +160,46 @@ impl<V: Lanes> Pulse<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, width: Signal<'_, V>, out: &mut [V], sync: &mut [V]) {
+    fn draw_moving(
+        &mut self,
+        moving: &Moving<V>,
+        width: Signal<'_, V>,
+        out: &mut [V],
+        sync: &mut [V],
+    ) {
         for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
             *out = naive(moving.phases[frame], width.at(frame));
             *sync = signed(moving.phases[frame]);
         }
-        for frame in 0..out.len() {
-            let (was, is) = (self.last_width, width.at(frame));
-            self.last_width = is;
-            if frame < moving.first {
-                continue;
-            }
-            let from = V::from_phase(moving.previous(frame).wrapping_sub(was.to_phase()));
-            let to = V::from_phase(moving.phases[frame].wrapping_sub(is.to_phase()));
-            let breaks = moving.breaks(frame) | passed(from, moving.steps[frame] - (is - was), to);
-            if !breaks.any() {
-                continue;
-            }
-            let (was, is) = (was.to_phase(), is.to_phase());
-            for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                self.lane_breaks(moving, frame, lane, was.lane(lane), is.lane(lane));
-            }
+        let Some(last) = out.len().checked_sub(1) else {
+            return;
+        };
+        // The width one frame before each, so that frames can be looked at in any order.
+        let mut before = [self.last_width; MAX_FRAMES];
+        if moving.first > 0 {
+            before[0] = width.at(0);
         }
+        for (frame, before) in before.iter_mut().enumerate().skip(1).take(last) {
+            *before = width.at(frame - 1);
+        }
+        self.last_width = width.at(last);
+        let events = moving.events(
+            out.len(),
+            #[inline(always)]
+            |frame| falls(moving, frame, before[frame], width.at(frame)).any(),
+        );
+        each(
+            events,
+            #[inline(always)]
+            |frame| {
+                let (was, is) = (before[frame], width.at(frame));
+                let breaks = moving.breaks(frame) | falls(moving, frame, was, is);
+                let (was, is) = (was.to_phase(), is.to_phase());
+                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
+                    self.lane_breaks(moving, frame, lane, was.lane(lane), is.lane(lane));
+                }
+            },
+        );
     }
 
     #[inline(always)]
@@ -153,8 +208,7 @@ impl<V: Lanes> Pulse<V> {
         let drift = i64::from(is) - i64::from(was);
         let late_drift = (drift as f32 * stretch.end) as i64;
         let between = is.wrapping_sub(late_drift as u32);
-        stretch.passes(0, 0, |direction, age| self.breaks.jump(frame, lane, age, 2.0 * direction));
-        stretch.passes(was, drift - late_drift, |direction, age| self.breaks.jump(frame, lane, age, -2.0 * direction));
+        self.edges(frame, lane, stretch, was, drift - late_drift);
         if let Some(after) = after {
             let size = match (stretch.to() < between, after.from < between) {
                 (false, true) => 2.0,
@@ -162,8 +216,21 @@ impl<V: Lanes> Pulse<V> {
                 _ => 0.0,
             };
             self.breaks.jump(frame, lane, after.begin, size);
-            after.passes(0, 0, |direction, age| self.breaks.jump(frame, lane, age, 2.0 * direction));
-            after.passes(between, late_drift, |direction, age| self.breaks.jump(frame, lane, age, -2.0 * direction));
+            self.edges(frame, lane, after, between, late_drift);
+        }
+    }
+
+    /// What a phase passes on one stretch, with the width at its begin and how far that moves.
+    #[inline(always)]
+    fn edges(&mut self, frame: usize, lane: usize, stretch: Stretch, width: u32, drift: i64) {
+        let rises = stretch
+            .passes(0, 0)
+            .map(|(direction, age)| (age, 2.0 * direction));
+        let falls = stretch
+            .passes(width, drift)
+            .map(|(direction, age)| (age, -2.0 * direction));
+        for (age, size) in rises.chain(falls) {
+            self.breaks.jump(frame, lane, age, size);
         }
     }
 }

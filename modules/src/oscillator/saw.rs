@@ -1,6 +1,7 @@
 //! A sawtooth wave.
 
 use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::kit::crossing::each;
 use crate::kit::phasor::{Controls, Moving, Phasor, Steady, signed};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
@@ -28,16 +29,28 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
             octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
             cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
             phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
+            number(
+                "fm-depth",
+                0.0,
+                8.0,
+                1.0,
+                "How far fm bends the frequency: 1 is up to twice, down to 0.",
+            ),
         ],
         outputs: [
             audio("out", "The wave."),
-            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+            audio(
+                "sync",
+                "Rises through 0 once a cycle, to sync another oscillator.",
+            ),
         ],
     };
 
     fn new(setup: &Setup) -> Self {
-        Saw { phasor: Phasor::new(setup.sample_rate), breaks: Breaks::new() }
+        Saw {
+            phasor: Phasor::new(setup.sample_rate),
+            breaks: Breaks::new(),
+        }
     }
 
     fn reset(&mut self) {
@@ -53,7 +66,14 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
         [pitch, fine, start, fm_depth]: In<'_, V, 4>,
         [out, sync_out]: Out<'_, V, 2>,
     ) {
-        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
+        let controls = Controls {
+            pitch,
+            fine,
+            start,
+            fm,
+            fm_depth,
+            sync,
+        };
         match self.phasor.steady(cx.frames, controls) {
             Some(steady) => self.draw_steady(steady, out, sync_out),
             None => {
@@ -65,56 +85,79 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
     }
 }
 
+/// The wave itself. A line that is late lies lower by what it rises in that time.
+#[inline(always)]
+fn naive<V: Lanes>(phase: V::Bits, step: V, delay: f32) -> V {
+    V::from_signed(phase.wrapping_add(V::Bits::splat(1 << 31)))
+        .mul_add(V::splat(UNIT), step * (-2.0 * delay))
+}
+
 impl<V: Lanes> Saw<V> {
     #[inline(always)]
-    fn naive(&self, phase: V::Bits, step: V) -> V {
-        // A line that is late lies lower by what it rises in that time.
-        let late = step * (-2.0 * self.breaks.delay());
-        V::from_signed(phase.wrapping_add(V::Bits::splat(1 << 31))).mul_add(V::splat(UNIT), late)
+    fn start(&mut self, first: usize, before: V::Bits, step: V) {
+        if first > 0 {
+            let start = before
+                .wrapping_add(step.to_phase())
+                .wrapping_add(V::Bits::splat(1 << 31));
+            self.breaks.start(V::from_signed(start) * UNIT, step * 2.0);
+        }
     }
 
     #[inline(always)]
     fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V], sync: &mut [V]) {
         let increment = steady.step.to_phase();
+        let delay = self.breaks.delay();
         let mut phase = steady.before;
         for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
             phase = phase.wrapping_add(increment);
-            *out = self.naive(phase, steady.step);
+            *out = naive(phase, steady.step, delay);
             *sync = signed(phase);
         }
+        self.start(steady.first, steady.before, steady.step);
         for lane in 0..V::COUNT {
             let mut passes = steady.passes(lane, 0);
             while let Some(pass) = passes.next(out.len()) {
-                self.breaks.jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+                self.breaks
+                    .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
             }
         }
     }
 
     #[inline(always)]
     fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V], sync: &mut [V]) {
+        let delay = self.breaks.delay();
         for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
-            *out = self.naive(moving.phases[frame], moving.steps[frame]);
+            *out = naive(moving.phases[frame], moving.steps[frame], delay);
             *sync = signed(moving.phases[frame]);
         }
-        for frame in moving.first..out.len() {
-            let breaks = moving.breaks(frame);
-            if !breaks.any() {
-                continue;
-            }
-            for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                let (stretch, after) = moving.stretches(frame, lane);
-                let falls = |breaks: &mut Breaks<V>, direction: f32, age: f32| {
-                    breaks.jump(frame, lane, age, -2.0 * direction);
-                };
-                stretch.passes(0, 0, |direction, age| falls(&mut self.breaks, direction, age));
-                if let Some(after) = after {
-                    let drop = after.from.wrapping_sub(1 << 31) as i32 as f32
-                        - stretch.to().wrapping_sub(1 << 31) as i32 as f32;
-                    self.breaks.jump(frame, lane, after.begin, drop * UNIT);
-                    after.passes(0, 0, |direction, age| falls(&mut self.breaks, direction, age));
+        self.start(moving.first, moving.before, moving.steps[0]);
+        let events = moving.events(
+            out.len(),
+            #[inline(always)]
+            |frame| self.breaks.is_sudden(moving.haste(frame) * 2.0).any(),
+        );
+        each(
+            events,
+            #[inline(always)]
+            |frame| {
+                self.breaks.turn(frame, moving.haste(frame) * 2.0);
+                let breaks = moving.breaks(frame);
+                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
+                    let (stretch, after) = moving.stretches(frame, lane);
+                    for (direction, age) in stretch.passes(0, 0) {
+                        self.breaks.jump(frame, lane, age, -2.0 * direction);
+                    }
+                    if let Some(after) = after {
+                        let height = |phase: u32| phase.wrapping_sub(1 << 31) as i32 as f32;
+                        let drop = height(after.from) - height(stretch.to());
+                        self.breaks.jump(frame, lane, after.begin, drop * UNIT);
+                        for (direction, age) in after.passes(0, 0) {
+                            self.breaks.jump(frame, lane, age, -2.0 * direction);
+                        }
+                    }
                 }
-            }
-        }
+            },
+        );
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::kit::crossing::each;
 use crate::kit::math::sin_turns;
 use crate::kit::phasor::{Controls, Moving, Phasor, signed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit};
+use crate::spec::{
+    Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
+};
 
 /// Turns that full feedback bends the phase by.
 const FEEDBACK: f32 = 0.25;
@@ -40,13 +43,34 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
             octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
             cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
             phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
-            number("phase-mod-depth", 0.0, 4.0, 1.0, "How far the phase-mod input shifts the phase: 1 is a whole turn."),
-            unit("feedback", 0.0, 1.0, 0.0, "How far the wave shifts its own phase: from a sine to a rough saw."),
+            number(
+                "fm-depth",
+                0.0,
+                8.0,
+                1.0,
+                "How far fm bends the frequency: 1 is up to twice, down to 0.",
+            ),
+            number(
+                "phase-mod-depth",
+                0.0,
+                4.0,
+                1.0,
+                "How far the phase-mod input shifts the phase: 1 is a whole turn.",
+            ),
+            unit(
+                "feedback",
+                0.0,
+                1.0,
+                0.0,
+                "How far the wave shifts its own phase: from a sine to a rough saw.",
+            ),
         ],
         outputs: [
             audio("out", "The wave."),
-            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+            audio(
+                "sync",
+                "Rises through 0 once a cycle, to sync another oscillator.",
+            ),
         ],
     };
 
@@ -74,11 +98,21 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
         [pitch, fine, start, fm_depth, phase_mod_depth, feedback]: In<'_, V, 6>,
         [out, sync_out]: Out<'_, V, 2>,
     ) {
-        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
+        let controls = Controls {
+            pitch,
+            fine,
+            start,
+            fm,
+            fm_depth,
+            sync,
+        };
         let mut scratch = [V::splat(0.0); MAX_FRAMES];
-        let shift = phase_mod.map_with(phase_mod_depth, &mut scratch, cx.frames, |phase_mod, depth| {
-            (phase_mod * depth).clamp(-MOST, MOST)
-        });
+        let shift = phase_mod.map_with(
+            phase_mod_depth,
+            &mut scratch,
+            cx.frames,
+            |phase_mod, depth| (phase_mod * depth).clamp(-MOST, MOST),
+        );
         // Late as the corrections of all oscillators are, so that waves of one pitch stay together.
         let late = V::splat(-self.breaks.delay());
         match self.phasor.steady(cx.frames, controls) {
@@ -101,7 +135,7 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
                     *sync = signed(phase);
                 }
                 self.bend(feedback, out);
-                self.restart(&moving, shift, cx.frames);
+                self.restart(&moving, shift);
             }
         }
         self.last_shift = shift.at(cx.frames.saturating_sub(1));
@@ -117,7 +151,10 @@ impl<V: Lanes> Sine<V> {
     #[inline(always)]
     fn bend(&mut self, feedback: Signal<'_, V>, wave: &mut [V]) {
         let none = V::splat(0.0);
-        if settled(feedback).constant().is_some_and(|feedback| feedback.abs().le(none).all()) {
+        if settled(feedback)
+            .constant()
+            .is_some_and(|feedback| feedback.abs().le(none).all())
+        {
             for value in wave.iter_mut() {
                 *value = sin_turns(*value);
             }
@@ -137,21 +174,25 @@ impl<V: Lanes> Sine<V> {
 
     /// Corrects the jumps of restarts.
     #[inline(always)]
-    fn restart(&mut self, moving: &Moving<V>, shift: Signal<'_, V>, frames: usize) {
-        let none = V::splat(0.0);
-        for frame in moving.first..frames {
-            let age = moving.resets[frame];
-            if !age.ge(none).any() {
-                continue;
-            }
-            let before = frame.checked_sub(1).map_or(self.last_shift, |frame| shift.at(frame));
-            // What the phase gains from modulation beside its own step, as a straight line.
-            let drift = (shift.at(frame) - before).clamp(-0.5, 0.5);
-            let there = shift.at(frame) + drift * (V::splat(self.breaks.delay()) - age);
-            let step = moving.steps[frame];
-            let old = step * (V::splat(1.0) - age);
-            let from = V::from_phase(moving.previous(frame).wrapping_add(old.to_phase())) + there;
-            self.breaks.sine_jump(frame, age, from, moving.starts[frame] + there, step + drift);
-        }
+    fn restart(&mut self, moving: &Moving<V>, shift: Signal<'_, V>) {
+        each(
+            moving.restarts,
+            #[inline(always)]
+            |frame| {
+                let age = moving.resets[frame];
+                let before = frame
+                    .checked_sub(1)
+                    .map_or(self.last_shift, |frame| shift.at(frame));
+                // What the phase gains from modulation beside its own step, as a straight line.
+                let drift = (shift.at(frame) - before).clamp(-0.5, 0.5);
+                let there = shift.at(frame) + drift * (V::splat(self.breaks.delay()) - age);
+                let step = moving.steps[frame];
+                let old = step * (V::splat(1.0) - age);
+                let from =
+                    V::from_phase(moving.previous(frame).wrapping_add(old.to_phase())) + there;
+                self.breaks
+                    .sine_jump(frame, age, from, moving.starts[frame] + there, step + drift);
+            },
+        );
     }
 }

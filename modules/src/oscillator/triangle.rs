@@ -1,11 +1,21 @@
 //! A triangle wave.
 
+use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::kit::crossing::each;
 use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed, signed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit};
+use crate::spec::{
+    Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
+};
+
+/// The shortest time a flank takes, in frames. Shorter ones sound no different.
+const SHORTEST: f32 = 0.5;
+
+/// A peak that moves in one frame by more than this share of the way to the end of the cycle leaps.
+const LEAP: f32 = 0.25;
 
 /// Triangle oscillator with band-limited kinks.
 ///
@@ -13,7 +23,10 @@ use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, oct
 pub struct Triangle<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
+    last_symmetry: V,
+    /// Where the wave turned down in the last frame, and its slope there.
     last_peak: V,
+    last_slope: V,
 }
 
 impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
@@ -31,24 +44,45 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
         params: [
             octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
             cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
-            unit("symmetry", 0.01, 0.99, 0.5, "How much of the cycle the wave rises; 99 % is all but a saw."),
+            unit(
+                "symmetry",
+                0.01,
+                0.99,
+                0.5,
+                "How much of the cycle the wave rises; 99 % is all but a saw.",
+            ),
             phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number("fm-depth", 0.0, 8.0, 1.0, "How far the fm input bends the frequency: 1 is up to twice and down to nought."),
+            number(
+                "fm-depth",
+                0.0,
+                8.0,
+                1.0,
+                "How far fm bends the frequency: 1 is up to twice, down to 0.",
+            ),
         ],
         outputs: [
             audio("out", "The wave."),
-            audio("sync", "Rises through 0 once a cycle, for the sync input of another oscillator."),
+            audio(
+                "sync",
+                "Rises through 0 once a cycle, to sync another oscillator.",
+            ),
         ],
     };
 
     fn new(setup: &Setup) -> Self {
-        Triangle { phasor: Phasor::new(setup.sample_rate), breaks: Breaks::new(), last_peak: V::splat(-1.0) }
+        let none = V::splat(0.0);
+        Triangle {
+            phasor: Phasor::new(setup.sample_rate),
+            breaks: Breaks::new(),
+            last_symmetry: none,
+            last_peak: none,
+            last_slope: none,
+        }
     }
 
     fn reset(&mut self) {
         self.phasor.reset();
         self.breaks.reset();
-        self.last_peak = V::splat(-1.0);
     }
 
     #[inline(always)]
@@ -59,21 +93,30 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
         [pitch, fine, symmetry, start, fm_depth]: In<'_, V, 5>,
         [out, sync_out]: Out<'_, V, 2>,
     ) {
-        let controls = Controls { pitch, fine, start, fm, fm_depth, sync };
-        let peak = settled(symmetry);
-        if self.last_peak.lt(V::splat(0.0)).any() {
-            self.last_peak = peak.at(0);
-        }
-        let still = peak.constant().filter(|peak| {
-            let moved = (*peak - self.last_peak).abs();
-            moved.le(V::splat(0.0)).all()
+        let controls = Controls {
+            pitch,
+            fine,
+            start,
+            fm,
+            fm_depth,
+            sync,
+        };
+        let symmetry = settled(symmetry);
+        let still = symmetry.constant().filter(|symmetry| {
+            self.phasor.is_fresh()
+                || (*symmetry - self.last_symmetry)
+                    .abs()
+                    .le(V::splat(0.0))
+                    .all()
         });
-        let steady = still.and_then(|peak| Some((self.phasor.steady(cx.frames, controls)?, peak)));
+        let steady =
+            still.and_then(|symmetry| Some((self.phasor.steady(cx.frames, controls)?, symmetry)));
+        self.last_symmetry = symmetry.at(cx.frames.saturating_sub(1));
         match steady {
-            Some((steady, peak)) => self.draw_steady(steady, peak, out, sync_out),
+            Some((steady, symmetry)) => self.draw_steady(steady, symmetry, out, sync_out),
             None => {
                 let moving = self.phasor.moving(cx.frames, controls);
-                self.draw_moving(&moving, peak, out, sync_out);
+                self.draw_moving(&moving, symmetry, out, sync_out);
             }
         }
         self.breaks.correct(out);
@@ -85,29 +128,72 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
 #[inline(always)]
 fn sides<V: Lanes>(phase: V, past: V, step: V, peak: V, drift: V) -> [(V, V); 2] {
     let (rise, fall) = (V::splat(1.0) / peak, V::splat(1.0) / (V::splat(1.0) - peak));
-    let up = (phase * rise * 2.0 - 1.0, rise * 2.0 * (step - phase * rise * drift));
-    let down = (V::splat(1.0) - past * fall * 2.0, fall * -2.0 * (step - drift + past * fall * drift));
+    let up = (
+        phase * rise * 2.0 - 1.0,
+        rise * 2.0 * (step - phase * rise * drift),
+    );
+    let down = (
+        V::splat(1.0) - past * fall * 2.0,
+        fall * -2.0 * (step - drift + past * fall * drift),
+    );
     [up, down]
+}
+
+/// Where the wave turns down, so that neither flank is too steep.
+#[inline(always)]
+fn peak<V: Lanes>(symmetry: V, step: V) -> V {
+    let least = step.abs() * SHORTEST;
+    symmetry.max(least).min(V::splat(1.0) - least)
+}
+
+/// How far a peak is from the nearer end of the cycle.
+#[inline(always)]
+fn room<V: Lanes>(peak: V) -> V {
+    peak.min(V::splat(1.0) - peak)
+}
+
+/// Value and slope of the wave; see [`sides`].
+#[inline(always)]
+fn naive<V: Lanes>(phase: V::Bits, step: V, peak: V, drift: V) -> (V, V) {
+    let (phase, past) = (
+        V::from_phase(phase),
+        V::from_phase(phase.wrapping_sub(peak.to_phase())),
+    );
+    let [up, down] = sides(phase, past, step, peak, drift);
+    let rises = phase.lt(past);
+    (rises.select(up.0, down.0), rises.select(up.1, down.1))
+}
+
+/// The lanes that went past the peak since the frame before, as the peak moved from `was` to `is`.
+#[inline(always)]
+fn highs<V: Lanes>(moving: &Moving<V>, frame: usize, was: V, is: V) -> V::Mask {
+    let from = V::from_phase(moving.previous(frame).wrapping_sub(was.to_phase()));
+    let to = V::from_phase(moving.phases[frame].wrapping_sub(is.to_phase()));
+    passed(from, moving.steps[frame] - (is - was), to)
 }
 
 impl<V: Lanes> Triangle<V> {
     #[inline(always)]
-    fn naive(&self, phase: V::Bits, step: V, peak: V, drift: V) -> V {
-        let (phase, past) = (V::from_phase(phase), V::from_phase(phase.wrapping_sub(peak.to_phase())));
-        let [up, down] = sides(phase, past, step, peak, drift);
-        let late = V::splat(-self.breaks.delay());
-        let rises = phase.lt(past);
-        rises.select(up.1, down.1).mul_add(late, rises.select(up.0, down.0))
-    }
-
-    #[inline(always)]
-    fn draw_steady(&mut self, steady: Steady<V>, peak: V, out: &mut [V], sync: &mut [V]) {
-        let increment = steady.step.to_phase();
+    fn draw_steady(&mut self, steady: Steady<V>, symmetry: V, out: &mut [V], sync: &mut [V]) {
+        let (increment, peak) = (steady.step.to_phase(), peak(symmetry, steady.step));
+        let (none, late) = (V::splat(0.0), V::splat(-self.breaks.delay()));
         let mut phase = steady.before;
         for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
             phase = phase.wrapping_add(increment);
-            *out = self.naive(phase, steady.step, peak, V::splat(0.0));
+            let (value, slope) = naive(phase, steady.step, peak, none);
+            *out = slope.mul_add(late, value);
             *sync = signed(phase);
+        }
+        self.last_peak = peak;
+        self.last_slope = naive(phase, steady.step, peak, none).1;
+        if steady.first > 0 {
+            let (value, slope) = naive(
+                steady.before.wrapping_add(increment),
+                steady.step,
+                peak,
+                none,
+            );
+            self.breaks.start(value, slope);
         }
         let offset = peak.to_phase();
         for lane in 0..V::COUNT {
@@ -135,26 +221,95 @@ impl<V: Lanes> Triangle<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, peak: Signal<'_, V>, out: &mut [V], sync: &mut [V]) {
-        for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
-            let (was, is) = (self.last_peak, peak.at(frame));
-            self.last_peak = is;
-            let (drift, step) = (is - was, moving.steps[frame]);
-            *out = self.naive(moving.phases[frame], step, is, drift);
-            *sync = signed(moving.phases[frame]);
-            if frame < moving.first {
-                continue;
-            }
-            let from = V::from_phase(moving.previous(frame).wrapping_sub(was.to_phase()));
-            let to = V::from_phase(moving.phases[frame].wrapping_sub(is.to_phase()));
-            let breaks = moving.breaks(frame) | passed(from, step - drift, to);
-            if !breaks.any() {
-                continue;
-            }
-            for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                self.lane_breaks(moving, frame, lane, was.lane(lane), is.lane(lane));
-            }
+    fn draw_moving(
+        &mut self,
+        moving: &Moving<V>,
+        symmetry: Signal<'_, V>,
+        out: &mut [V],
+        sync: &mut [V],
+    ) {
+        let (none, late) = (V::splat(0.0), V::splat(-self.breaks.delay()));
+        let frames = out.len().min(MAX_FRAMES);
+        let Some(last) = frames.checked_sub(1) else {
+            return;
+        };
+        // Where the wave turns down at each frame and one frame before, and where on its way from there.
+        let mut peaks = [none; MAX_FRAMES];
+        let mut before = [self.last_peak; MAX_FRAMES];
+        let mut starts = [none; MAX_FRAMES];
+        // The slope at each frame, and its change one frame before.
+        let mut slopes = [none; MAX_FRAMES];
+        let mut changes = [none; MAX_FRAMES];
+        for (frame, (at, step)) in peaks.iter_mut().zip(&moving.steps).take(frames).enumerate() {
+            *at = peak(symmetry.at(frame), *step);
         }
+        before[1..frames].copy_from_slice(&peaks[..last]);
+        if moving.first > 0 {
+            before[0] = peaks[0];
+        }
+        for frame in 0..frames {
+            let (was, is) = (before[frame], peaks[frame]);
+            let leaps = (is - was).abs().gt(room(was).min(room(is)) * LEAP);
+            starts[frame] = leaps.select(is, was);
+            let (phase, step) = (moving.phases[frame], moving.steps[frame]);
+            let (value, slope) = naive(phase, step, is, is - starts[frame]);
+            out[frame] = slope.mul_add(late, value);
+            sync[frame] = signed(phase);
+            slopes[frame] = slope;
+        }
+        let mut last_slope = self.last_slope;
+        for frame in 0..frames {
+            let drift = peaks[frame] - starts[frame];
+            changes[frame] = naive(
+                moving.previous(frame),
+                moving.steps[frame],
+                starts[frame],
+                drift,
+            )
+            .1 - last_slope;
+            last_slope = slopes[frame];
+        }
+        (self.last_peak, self.last_slope) = (peaks[last], last_slope);
+        if moving.first > 0 {
+            let (value, slope) = naive(moving.phases[0], moving.steps[0], peaks[0], none);
+            self.breaks.start(value, slope);
+        }
+        let events = moving.events(
+            frames,
+            #[inline(always)]
+            |frame| {
+                let highs = highs(moving, frame, starts[frame], peaks[frame]);
+                let leaps = (starts[frame] - before[frame]).abs().gt(none);
+                (self.breaks.is_sudden(changes[frame]) | highs | leaps).any()
+            },
+        );
+        each(
+            events,
+            #[inline(always)]
+            |frame| {
+                let leaping = (starts[frame] - before[frame]).abs().gt(none);
+                if leaping.any() {
+                    let (phase, step) = (moving.previous(frame), moving.steps[frame]);
+                    let leap = naive(phase, step, starts[frame], none).0
+                        - naive(phase, step, before[frame], none).0;
+                    for lane in (0..V::COUNT).filter(|lane| leaping.lane(*lane)) {
+                        self.breaks.jump(frame, lane, 1.0, leap.lane(lane));
+                    }
+                }
+                self.breaks.turn(frame, changes[frame]);
+                let breaks =
+                    moving.breaks(frame) | highs(moving, frame, starts[frame], peaks[frame]);
+                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
+                    self.lane_breaks(
+                        moving,
+                        frame,
+                        lane,
+                        starts[frame].lane(lane),
+                        peaks[frame].lane(lane),
+                    );
+                }
+            },
+        );
     }
 
     #[inline(always)]
@@ -164,14 +319,17 @@ impl<V: Lanes> Triangle<V> {
         let peak_at = |age: f32| is - drift * age;
         let (offset, between) = (turns_to_phase(was), turns_to_phase(peak_at(stretch.end)));
         let moved = i64::from(between) - i64::from(offset);
-        let lows = |breaks: &mut Breaks<V>, age: f32| {
-            breaks.kink(frame, lane, age, bend(step, peak_at(age)));
-        };
-        let highs = |breaks: &mut Breaks<V>, age: f32| {
-            breaks.kink(frame, lane, age, -bend(step - drift, peak_at(age)));
-        };
-        stretch.passes(0, 0, |_, age| lows(&mut self.breaks, age));
-        stretch.passes(offset, moved, |_, age| highs(&mut self.breaks, age));
+        let (low, high) = (
+            |(_, age): (f32, f32)| (age, bend(step, peak_at(age))),
+            |(_, age): (f32, f32)| (age, -bend(step - drift, peak_at(age))),
+        );
+        for (age, change) in stretch
+            .passes(0, 0)
+            .map(low)
+            .chain(stretch.passes(offset, moved).map(high))
+        {
+            self.breaks.kink(frame, lane, age, change);
+        }
         if let Some(after) = after {
             let peak = peak_at(after.begin);
             let side = |phase: u32| -> (f32, f32) {
@@ -179,17 +337,28 @@ impl<V: Lanes> Triangle<V> {
                 let past = phase.wrapping_sub(between);
                 let (low, high) = (phase_to_turns(phase), phase_to_turns(past));
                 if phase < between {
-                    (low * rise * 2.0 - 1.0, rise * 2.0 * (step - low * rise * drift))
+                    (
+                        low * rise * 2.0 - 1.0,
+                        rise * 2.0 * (step - low * rise * drift),
+                    )
                 } else {
-                    (1.0 - high * fall * 2.0, fall * -2.0 * (step - drift + high * fall * drift))
+                    (
+                        1.0 - high * fall * 2.0,
+                        fall * -2.0 * (step - drift + high * fall * drift),
+                    )
                 }
             };
             let (old, new) = (side(stretch.to()), side(after.from));
             self.breaks.jump(frame, lane, after.begin, new.0 - old.0);
             self.breaks.kink(frame, lane, after.begin, new.1 - old.1);
             let moved = i64::from(turns_to_phase(is)) - i64::from(between);
-            after.passes(0, 0, |_, age| lows(&mut self.breaks, age));
-            after.passes(between, moved, |_, age| highs(&mut self.breaks, age));
+            for (age, change) in after
+                .passes(0, 0)
+                .map(low)
+                .chain(after.passes(between, moved).map(high))
+            {
+                self.breaks.kink(frame, lane, age, change);
+            }
         }
     }
 }

@@ -41,7 +41,11 @@ impl Kernel {
             *value *= 0.5 - 0.5 * (PI * (index as f64 + 0.5) / MOMENTS as f64).cos();
         }
         let area: f64 = pulse.iter().sum::<f64>() * STEP;
-        let mut shape: Vec<f64> = pulse.iter().chain([&0.0]).map(|value| value / area).collect();
+        let mut shape: Vec<f64> = pulse
+            .iter()
+            .chain([&0.0])
+            .map(|value| value / area)
+            .collect();
         let mut residuals = Box::new([[[0.0; TAPS]; MOMENTS + 1]; ORDERS]);
         integrate(&mut shape, STEP);
         let reached = shape[TAPS * MOMENTS];
@@ -50,7 +54,10 @@ impl Kernel {
         integrate(&mut shape, STEP);
         let delay = TAPS as f64 - shape[TAPS * MOMENTS];
         tabulate(&mut residuals[1], &shape, |frames| frames - delay);
-        Kernel { residuals, delay: delay as f32 }
+        Kernel {
+            residuals,
+            delay: delay as f32,
+        }
     }
 }
 
@@ -114,7 +121,9 @@ fn minimum_phase(pulse: &[f64]) -> Vec<f64> {
     transform(&mut re, &mut im);
     let magnitudes: Vec<f64> = re.iter().zip(&im).map(|(re, im)| re.hypot(*im)).collect();
     let floor = FLOOR * magnitudes.iter().copied().fold(0.0, f64::max);
-    re.iter_mut().zip(&magnitudes).for_each(|(re, magnitude)| *re = magnitude.max(floor).ln());
+    re.iter_mut()
+        .zip(&magnitudes)
+        .for_each(|(re, magnitude)| *re = magnitude.max(floor).ln());
     im.fill(0.0);
     // Of a real and even sequence the transform is its own inverse but for the size.
     transform(&mut re, &mut im);
@@ -151,14 +160,19 @@ fn transform(re: &mut [f64], im: &mut [f64]) {
             im.swap(index, mirrored);
         }
     }
-    let turns: Vec<(f64, f64)> = (0..size / 2).map(|k| (-TAU * k as f64 / size as f64).sin_cos()).collect();
+    let turns: Vec<(f64, f64)> = (0..size / 2)
+        .map(|k| (-TAU * k as f64 / size as f64).sin_cos())
+        .collect();
     let mut half = 1;
     while half < size {
         for start in (0..size).step_by(half * 2) {
             for k in 0..half {
                 let (sin, cos) = turns[k * (size / 2 / half)];
                 let (low, high) = (start + k, start + k + half);
-                let turned = (re[high] * cos - im[high] * sin, re[high] * sin + im[high] * cos);
+                let turned = (
+                    re[high] * cos - im[high] * sin,
+                    re[high] * sin + im[high] * cos,
+                );
                 (re[high], im[high]) = (re[low] - turned.0, im[low] - turned.1);
                 re[low] += turned.0;
                 im[low] += turned.1;
@@ -175,7 +189,9 @@ mod tests {
 
     #[test]
     fn transform_agrees_with_rustfft() {
-        let mut bins: Vec<_> = (0..64).map(|i| Complex::new(f64::from(i * i % 17), f64::from(i % 5))).collect();
+        let mut bins: Vec<_> = (0..64)
+            .map(|i| Complex::new(f64::from(i * i % 17), f64::from(i % 5)))
+            .collect();
         let (mut re, mut im): (Vec<_>, Vec<_>) = bins.iter().map(|bin| (bin.re, bin.im)).unzip();
         transform(&mut re, &mut im);
         FftPlanner::new().plan_fft_forward(64).process(&mut bins);
@@ -191,9 +207,14 @@ mod tests {
         let jump: Vec<f64> = (0..TAPS * MOMENTS)
             .map(|index| f64::from(kernel.residuals[0][index % MOMENTS][index / MOMENTS]))
             .collect();
-        let mut bins: Vec<_> = jump.windows(2).map(|pair| Complex::new(pair[1] - pair[0], 0.0)).collect();
+        let mut bins: Vec<_> = jump
+            .windows(2)
+            .map(|pair| Complex::new(pair[1] - pair[0], 0.0))
+            .collect();
         bins.resize(1 << 17, Complex::new(0.0, 0.0));
-        FftPlanner::new().plan_fft_forward(bins.len()).process(&mut bins);
+        FftPlanner::new()
+            .plan_fft_forward(bins.len())
+            .process(&mut bins);
         let level = |cycles_per_frame: f64| {
             let bin = (cycles_per_frame / MOMENTS as f64 * bins.len() as f64).round() as usize;
             10.0 * bins[bin].norm_sqr().log10()
@@ -202,7 +223,10 @@ mod tests {
             assert!(level(cycles).abs() < 0.02, "{cycles}: {}", level(cycles));
         }
         assert!(level(20.0 / 48.0) > -0.7);
-        let stop = (27_500..96_000).step_by(50).map(|hz| level(f64::from(hz) / 48_000.0)).fold(-200.0, f64::max);
+        let stop = (27_500..96_000)
+            .step_by(50)
+            .map(|hz| level(f64::from(hz) / 48_000.0))
+            .fold(-200.0, f64::max);
         assert!(stop < -79.0, "{stop}");
     }
 
@@ -210,10 +234,20 @@ mod tests {
     fn corrections_begin_as_the_break_and_die_away() {
         let kernel = kernel();
         for (order, rows) in kernel.residuals.iter().enumerate() {
-            let size = rows.iter().flatten().fold(0.0, |size: f32, value| size.max(value.abs()));
-            assert!(rows[MOMENTS][TAPS - 1].abs() < 1e-5 * size.max(1.0), "order {order}");
+            let size = rows
+                .iter()
+                .flatten()
+                .fold(0.0, |size: f32, value| size.max(value.abs()));
+            assert!(
+                rows[MOMENTS][TAPS - 1].abs() < 1e-5 * size.max(1.0),
+                "order {order}"
+            );
             let start = [-1.0, kernel.delay][order];
-            assert!((rows[0][0] - start).abs() < 1e-3, "order {order}: {} {start}", rows[0][0]);
+            assert!(
+                (rows[0][0] - start).abs() < 1e-3,
+                "order {order}: {} {start}",
+                rows[0][0]
+            );
         }
     }
 }
