@@ -5,12 +5,13 @@
 //! replaced works on it unchanged.
 
 mod events;
+pub(super) mod exclusive;
 
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::slice;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, OnceLock};
 
 use clap_sys::audio_buffer::clap_audio_buffer;
 use clap_sys::entry::clap_plugin_entry;
@@ -32,7 +33,8 @@ use nice_plug::prelude::ClapPlugin;
 use nice_plug::wrapper::clap::{PluginDescriptor, Wrapper};
 use nice_plug::wrapper::setup_logger;
 
-use self::events::InnerEvents;
+use self::events::{HeldNotes, InnerEvents};
+use self::exclusive::Exclusive;
 use super::processor::take_newborn;
 use super::slots::{host_id, slot_of, valid};
 use super::state::Shared;
@@ -51,10 +53,16 @@ struct Instance {
     wrapped: clap_plugin,
     host: *const clap_host,
     host_params: Cell<*const clap_host_params>,
-    /// A mono host's missing right channel; empty while the plugin is switched off. Only a host that
-    /// switches and processes at once makes two threads meet here.
-    spare: Mutex<Vec<f32>>,
+    block: Exclusive<Block>,
     shared: Arc<Shared>,
+}
+
+/// What a block needs; empty while the plugin is switched off.
+#[derive(Default)]
+struct Block {
+    /// A mono host's missing right channel.
+    spare: Vec<f32>,
+    held: HeldNotes,
 }
 
 /// The instance behind the host's pointer.
@@ -84,6 +92,8 @@ unsafe fn create<P: ClapPlugin>(host: *const clap_host) -> *const clap_plugin {
         destroy: Some(destroy),
         activate: Some(activate),
         deactivate: Some(deactivate),
+        start_processing: Some(start_processing),
+        reset: Some(reset),
         process: Some(process),
         get_extension: Some(get_extension),
         ..wrapped
@@ -93,7 +103,7 @@ unsafe fn create<P: ClapPlugin>(host: *const clap_host) -> *const clap_plugin {
         wrapped,
         host,
         host_params: Cell::new(null()),
-        spare: Mutex::default(),
+        block: Exclusive::default(),
         shared,
     });
     Box::into_raw(instance).cast::<clap_plugin>()
@@ -148,8 +158,10 @@ unsafe extern "C" fn activate(
     // SAFETY: passed on as the host made the call.
     let active = unsafe { wrapped(plugin, rate, min_frames, max_frames) };
     if active {
-        *this.spare.lock().unwrap_or_else(PoisonError::into_inner) =
-            vec![0.0; max_frames.max(1) as usize];
+        *this.block.take() = Block {
+            spare: vec![0.0; max_frames.max(1) as usize],
+            held: HeldNotes::new(),
+        };
     }
     active
 }
@@ -159,8 +171,40 @@ unsafe extern "C" fn deactivate(plugin: *const clap_plugin) {
     let Some(this) = (unsafe { instance(plugin) }) else {
         return;
     };
-    *this.spare.lock().unwrap_or_else(PoisonError::into_inner) = Vec::new();
+    *this.block.take() = Block::default();
     if let Some(wrapped) = this.wrapped.deactivate {
+        // SAFETY: passed on as the host made the call.
+        unsafe { wrapped(plugin) }
+    }
+}
+
+/// Forgets held notes: the plugin starts from silence.
+fn forget(this: &Instance) {
+    if let Some(mut block) = this.block.try_take() {
+        block.held.clear();
+    }
+}
+
+unsafe extern "C" fn start_processing(plugin: *const clap_plugin) -> bool {
+    // SAFETY: the host calls with a pointer that `create` gave it.
+    let Some(this) = (unsafe { instance(plugin) }) else {
+        return false;
+    };
+    forget(this);
+    match this.wrapped.start_processing {
+        // SAFETY: passed on as the host made the call.
+        Some(wrapped) => unsafe { wrapped(plugin) },
+        None => false,
+    }
+}
+
+unsafe extern "C" fn reset(plugin: *const clap_plugin) {
+    // SAFETY: the host calls with a pointer that `create` gave it.
+    let Some(this) = (unsafe { instance(plugin) }) else {
+        return;
+    };
+    forget(this);
+    if let Some(wrapped) = this.wrapped.reset {
         // SAFETY: passed on as the host made the call.
         unsafe { wrapped(plugin) }
     }
@@ -209,11 +253,10 @@ unsafe extern "C" fn process(
         return CLAP_PROCESS_ERROR;
     };
     let frames = host.frames_count as usize;
-    let mut spare = match this.spare.try_lock() {
-        Ok(spare) => spare,
-        Err(TryLockError::Poisoned(spare)) => spare.into_inner(),
-        Err(TryLockError::WouldBlock) => return CLAP_PROCESS_ERROR,
+    let Some(mut block) = this.block.try_take() else {
+        return CLAP_PROCESS_ERROR;
     };
+    let Block { spare, held } = &mut *block;
     if spare.is_empty() || frames > spare.len() {
         return CLAP_PROCESS_ERROR;
     }
@@ -226,11 +269,18 @@ unsafe extern "C" fn process(
         )
     };
     let mut input = buffers::input(given_in);
-    let mut output = buffers::output(given_out, &mut spare);
+    let mut output = buffers::output(given_out, spare);
     let input = input.as_mut().map(bus);
     let fold = output.as_ref().is_some_and(|output| output.fold);
     let mut output = output.as_mut().map(|output| bus(&mut output.channels));
-    let events = InnerEvents::new(host.in_events, host.frames_count);
+    // Without an output nothing is heard, as in a block without frames.
+    let heard = if output.is_some() {
+        host.frames_count
+    } else {
+        0
+    };
+    // SAFETY: hosts pass a whole list or null.
+    let events = unsafe { InnerEvents::new(host.in_events, heard, held) };
     let events = events.list();
     let block = clap_process {
         in_events: &events,
@@ -245,10 +295,13 @@ unsafe extern "C" fn process(
     // SAFETY: the block is the host's, with events and buses that live until the end of this function
     // and channels that hold the block's frames.
     let status = unsafe { wrapped(plugin, &block) };
+    if heard > 0 {
+        held.clear();
+    }
     if let (true, [only, ..]) = (fold, given_out) {
         // SAFETY: the host's only output channel holds the block's frames; `spare` is not it.
         let only = unsafe { slice::from_raw_parts_mut(*only, frames) };
-        buffers::fold(only, &spare);
+        buffers::fold(only, spare);
     }
     status
 }

@@ -6,6 +6,7 @@
 
 mod buffers;
 mod clap;
+mod held;
 mod notes;
 mod processor;
 #[cfg(test)]

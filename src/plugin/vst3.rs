@@ -2,6 +2,7 @@
 
 mod changes;
 mod component;
+mod notes;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]

@@ -5,11 +5,13 @@ use std::ffi::CString;
 use std::ptr::null_mut;
 
 use clap_sys::events::{
-    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_NOTE_OFF, CLAP_EVENT_NOTE_ON, CLAP_EVENT_PARAM_VALUE,
-    clap_event_header, clap_event_note, clap_event_param_value,
+    CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_MIDI_SYSEX, CLAP_EVENT_NOTE_OFF, CLAP_EVENT_NOTE_ON,
+    CLAP_EVENT_PARAM_VALUE, clap_event_header, clap_event_midi_sysex, clap_event_note,
+    clap_event_param_value,
 };
 
 use super::*;
+use crate::plugin::processor::EVENT_CAPACITY;
 use crate::plugin::rig::{OTHER, SYNTH, THROUGH, damaged};
 
 const FRAMES: usize = 256;
@@ -79,6 +81,7 @@ union RawEvent {
     header: clap_event_header,
     value: clap_event_param_value,
     note: clap_event_note,
+    sysex: clap_event_midi_sysex,
 }
 
 struct List(Vec<RawEvent>);
@@ -637,6 +640,106 @@ fn events_outside_the_block_and_out_of_order_do_no_harm() {
     }
     assert_eq!(plug.value(cutoff()).map(|v| v as f32), Some(0.7));
     plug.deactivate();
+}
+
+#[test]
+fn what_comes_without_frames_or_an_output_is_heard_in_the_next_block() {
+    let events = [
+        Happens::On(0, 57),
+        Happens::Value(0, cutoff(), 0.9),
+        Happens::Off(0, 57),
+        Happens::On(0, 64),
+        Happens::On(0, 57),
+    ];
+    let played = |alone: &dyn Fn(&Plug, &Happens)| {
+        let plug = Plug::with(SYNTH);
+        plug.activate(48_000.0, FRAMES);
+        events.iter().for_each(|event| alone(&plug, event));
+        let own = [Happens::Off(0, 57), Happens::On(70, 69)];
+        let sound = plug.play(FRAMES, &own);
+        (sound, plug.play(FRAMES, &[Happens::Off(9, 64)]))
+    };
+    let at_once = {
+        let plug = Plug::with(SYNTH);
+        plug.activate(48_000.0, FRAMES);
+        let own = [Happens::Off(0, 57), Happens::On(70, 69)];
+        let sound = plug.play(FRAMES, &[&events[..], &own].concat());
+        (sound, plug.play(FRAMES, &[Happens::Off(9, 64)]))
+    };
+    assert!(loudest(&at_once.0[0]) > 0.0);
+    let without_frames = played(&|plug, event| {
+        plug.process(0, &[*event], None, Some(&mut [&mut [], &mut []]));
+    });
+    assert_eq!(at_once, without_frames);
+    let without_output = played(&|plug, event| {
+        plug.process(FRAMES, &[*event], None, None);
+    });
+    assert_eq!(at_once, without_output);
+}
+
+#[test]
+fn what_waits_is_forgotten_when_the_plugin_starts_from_silence() {
+    let plug = Plug::with(SYNTH);
+    plug.activate(48_000.0, FRAMES);
+    let silences: [&dyn Fn(); 3] = [
+        // SAFETY: asked for as hosts do.
+        &|| unsafe { ((*plug.plugin).reset.unwrap())(plug.plugin) },
+        // SAFETY: asked for as hosts do.
+        &|| unsafe {
+            ((*plug.plugin).stop_processing.unwrap())(plug.plugin);
+            assert!(((*plug.plugin).start_processing.unwrap())(plug.plugin));
+        },
+        &|| {
+            plug.deactivate();
+            plug.activate(48_000.0, FRAMES);
+        },
+    ];
+    for silence in silences {
+        plug.process(
+            0,
+            &[Happens::On(0, 57)],
+            None,
+            Some(&mut [&mut [], &mut []]),
+        );
+        silence();
+        assert_eq!(loudest(&plug.play(FRAMES, &[])[0]), 0.0);
+    }
+}
+
+#[test]
+fn messages_without_meaning_and_more_notes_than_fit_do_no_harm() {
+    let mut list = List::new(&vec![Happens::On(0, 57); 2 * EVENT_CAPACITY]);
+    for (event, type_) in list.0.iter_mut().zip([CLAP_EVENT_MIDI_SYSEX, 999]) {
+        *event = RawEvent {
+            sysex: clap_event_midi_sysex {
+                header: clap_event_header {
+                    size: size_of::<clap_event_midi_sysex>() as u32,
+                    time: 0,
+                    space_id: CLAP_CORE_EVENT_SPACE_ID,
+                    type_,
+                    flags: 0,
+                },
+                port_index: 0,
+                buffer: null(),
+                size: 0,
+            },
+        };
+    }
+    let list = list.raw();
+    let mut held = HeldNotes::new();
+    for frames in [0, FRAMES as u32] {
+        // SAFETY: the list is whole.
+        let events = unsafe { InnerEvents::new(&list, frames, &mut held) };
+        let events = events.list();
+        // SAFETY: the list is whole.
+        let heard = unsafe {
+            (0..events.size.unwrap()(&events))
+                .filter(|index| !events.get.unwrap()(&events, *index).is_null())
+                .count()
+        };
+        let all = if frames == 0 { 0 } else { EVENT_CAPACITY };
+        assert_eq!(heard, all, "blocks of {frames}");
+    }
 }
 
 #[test]

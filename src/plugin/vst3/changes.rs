@@ -86,9 +86,8 @@ impl Changes {
         // SAFETY: a living queue.
         let count = |queue: &ComRef<IParamValueQueue>| unsafe { queue.getPointCount() }.max(0);
 
-        let room = EVENT_CAPACITY
-            .saturating_sub(notes)
-            .saturating_sub(points.len());
+        let full = EVENT_CAPACITY.saturating_sub(notes);
+        let room = full.saturating_sub(points.len());
         let total: usize = (0..queues)
             .filter_map(queue)
             .map(|queue| count(&queue) as usize)
@@ -109,7 +108,7 @@ impl Changes {
                 let (true, Some(value)) = (found == kResultOk, valid(value)) else {
                     continue;
                 };
-                if points.len() == points.capacity() {
+                if points.len() >= full {
                     break;
                 }
                 let order = points.len() as u32;
@@ -122,6 +121,11 @@ impl Changes {
             }
         }
         points.sort_unstable_by_key(|point| (point.frame, point.order));
+    }
+
+    /// Forgets controllers that were not heard yet.
+    pub fn forget(&self) {
+        self.held.set(false);
     }
 }
 

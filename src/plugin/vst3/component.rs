@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nice_plug::prelude::Vst3Plugin;
 use nice_plug::wrapper::vst3::Wrapper;
@@ -16,14 +16,14 @@ use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::ChannelContext::{
 use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
     AudioBusBuffers, AudioBusBuffers__type0, BusDirection, BusInfo, CString, CtrlNumber,
     IAttributeList, IAudioProcessor, IAudioProcessorTrait, IComponent, IComponentHandler,
-    IComponentHandlerTrait, IComponentTrait, IEditController, IEditControllerTrait,
-    IEventListTrait, IMidiMapping, IMidiMappingTrait, INoteExpressionController,
-    INoteExpressionControllerTrait, IParameterChanges, IProcessContextRequirements,
-    IProcessContextRequirementsTrait, IUnitInfo, IUnitInfoTrait, IoMode, MediaType,
-    NoteExpressionTypeID, NoteExpressionTypeInfo, NoteExpressionValue, ParamID, ParamValue,
-    ParameterInfo, ParameterInfo_::ParameterFlags_, ProcessData, ProcessModes_, ProcessSetup,
-    ProgramListID, ProgramListInfo, RestartFlags_, RoutingInfo, SpeakerArrangement, String128,
-    SymbolicSampleSizes_, TChar, UnitID, UnitInfo, kNoParentUnitId, kNoProgramListId, kRootUnitId,
+    IComponentHandlerTrait, IComponentTrait, IEditController, IEditControllerTrait, IEventList,
+    IMidiMapping, IMidiMappingTrait, INoteExpressionController, INoteExpressionControllerTrait,
+    IParameterChanges, IProcessContextRequirements, IProcessContextRequirementsTrait, IUnitInfo,
+    IUnitInfoTrait, IoMode, MediaType, NoteExpressionTypeID, NoteExpressionTypeInfo,
+    NoteExpressionValue, ParamID, ParamValue, ParameterInfo, ParameterInfo_::ParameterFlags_,
+    ProcessData, ProcessModes_, ProcessSetup, ProgramListID, ProgramListInfo, RestartFlags_,
+    RoutingInfo, SpeakerArrangement, String128, SymbolicSampleSizes_, TChar, UnitID, UnitInfo,
+    kNoParentUnitId, kNoProgramListId, kRootUnitId,
 };
 use nice_plug::wrapper::vst3::vst3::Steinberg::{
     FIDString, FUnknown, IBStream, IBStreamTrait, IPlugView, IPluginBaseTrait, TBool, TUID, int16,
@@ -32,8 +32,10 @@ use nice_plug::wrapper::vst3::vst3::Steinberg::{
 use nice_plug::wrapper::vst3::vst3::{Class, ComPtr, ComRef, ComWrapper};
 
 use super::changes::Changes;
+use super::notes::Notes;
 use crate::engine::SLOTS;
 use crate::plugin::buffers;
+use crate::plugin::clap::exclusive::Exclusive;
 use crate::plugin::processor::take_newborn;
 use crate::plugin::slots::{host_id, slot_of, valid};
 use crate::plugin::state::Shared;
@@ -71,13 +73,14 @@ pub struct Component<P: Vst3Plugin> {
     shared: Arc<Shared>,
     handler: Mutex<Option<ComPtr<IComponentHandler>>>,
     changes: ComWrapper<Changes>,
+    notes: ComWrapper<Notes>,
     /// The host named a sample rate and a block size.
     set_up: AtomicBool,
     active: AtomicBool,
     max_frames: AtomicU32,
-    /// A mono host's missing right channel; empty while the plugin is switched off. Only a host that
-    /// switches and processes at once makes two threads meet here.
-    spare: Mutex<Vec<f32>>,
+    /// A mono host's missing right channel; empty while the plugin is switched off. Whoever has it
+    /// also has `changes` and `notes`.
+    spare: Exclusive<Vec<f32>>,
 }
 
 impl<P: Vst3Plugin> Class for Component<P> {
@@ -102,10 +105,11 @@ impl<P: Vst3Plugin> Component<P> {
             shared: take_newborn()?,
             handler: Mutex::new(None),
             changes: ComWrapper::new(Changes::new()),
+            notes: ComWrapper::new(Notes::new()),
             set_up: AtomicBool::new(false),
             active: AtomicBool::new(false),
             max_frames: AtomicU32::new(0),
-            spare: Mutex::default(),
+            spare: Exclusive::default(),
         })
     }
 
@@ -183,10 +187,12 @@ impl<P: Vst3Plugin> IComponentTrait for Component<P> {
             // SAFETY: a whole setup that lives through the call.
             unsafe { self.setupProcessing(&mut usual) };
         }
-        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut spare = self.spare.take();
         // SAFETY: handed on exactly as the host made the call.
         let result = unsafe { self.wrapped.setActive(state) };
         let active = on && result == kResultOk;
+        self.changes.forget();
+        self.notes.forget();
         *spare = if active {
             vec![0.0; self.max_frames.load(Ordering::Acquire).max(1) as usize]
         } else {
@@ -419,8 +425,17 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
     hand_on! { IAudioProcessorTrait:
         fn canProcessSampleSize(size: int32) -> tresult;
         fn getLatencySamples() -> uint32;
-        fn setProcessing(state: TBool) -> tresult;
         fn getTailSamples() -> uint32;
+    }
+
+    unsafe fn setProcessing(&self, state: TBool) -> tresult {
+        // The plugin starts from silence. Some hosts do this from within `setActive`.
+        if let (true, Some(_spare)) = (state != 0, self.spare.try_take()) {
+            self.changes.forget();
+            self.notes.forget();
+        }
+        // SAFETY: handed on exactly as the host made the call.
+        unsafe { self.wrapped.setProcessing(state) }
     }
 
     unsafe fn setBusArrangements(
@@ -503,10 +518,8 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
         if !self.set_up.load(Ordering::Acquire) {
             return kNotInitialized;
         }
-        let mut spare = match self.spare.try_lock() {
-            Ok(spare) => spare,
-            Err(TryLockError::Poisoned(spare)) => spare.into_inner(),
-            Err(TryLockError::WouldBlock) => return kResultFalse,
+        let Some(mut spare) = self.spare.try_take() else {
+            return kResultFalse;
         };
         if frames > spare.len() {
             return kInvalidArgument;
@@ -527,15 +540,18 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
 
         // SAFETY: hosts pass living lists or null.
         let (changes, notes) = unsafe {
-            let notes = ComRef::from_raw(host.inputEvents).map_or(0, |list| list.getEventCount());
-            (ComRef::from_raw(host.inputParameterChanges), notes)
+            (
+                ComRef::from_raw(host.inputParameterChanges),
+                ComRef::from_raw(host.inputEvents),
+            )
         };
         // Without an output nothing is heard: the wrapper then only takes parameters, as in a block
         // without frames.
         let heard = if output.is_some() { host.numSamples } else { 0 };
-        self.changes
-            .gather(changes, heard, usize::try_from(notes).unwrap_or(0));
+        self.notes.gather(notes, heard);
+        self.changes.gather(changes, heard, self.notes.count());
         let changes = self.changes.as_com_ref::<IParameterChanges>();
+        let notes = self.notes.as_com_ref::<IEventList>();
 
         let mut block = ProcessData {
             numInputs: input.is_some().into(),
@@ -547,11 +563,13 @@ impl<P: Vst3Plugin> IAudioProcessorTrait for Component<P> {
                 .as_mut()
                 .map_or(std::ptr::null_mut(), std::ptr::from_mut),
             inputParameterChanges: changes.map_or(std::ptr::null_mut(), |changes| changes.as_ptr()),
+            inputEvents: notes.map_or(std::ptr::null_mut(), |notes| notes.as_ptr()),
             ..*host
         };
         // SAFETY: the block is the host's, with changes and buses that live until the end of this
         // function and channels that hold the block's frames.
         let result = unsafe { self.wrapped.process(&mut block) };
+        self.notes.done();
         if let (true, [only, ..]) = (fold, given_out) {
             // SAFETY: the host's only output channel holds the block's frames; `spare` is not it.
             let only = unsafe { slice::from_raw_parts_mut(*only, frames) };

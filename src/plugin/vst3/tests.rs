@@ -12,6 +12,7 @@ use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
 use nice_plug::wrapper::vst3::vst3::Steinberg::{IBStream, IPluginBaseTrait, kResultTrue};
 use nice_plug::wrapper::vst3::vst3::{ComPtr, Interface};
 
+use super::notes::Notes;
 use super::rig::{Handler, HostChanges, HostNotes, Stream};
 use super::*;
 use crate::plugin::rig::{OTHER, SYNTH, THROUGH, damaged};
@@ -502,6 +503,71 @@ fn dense_automation_of_every_slot_takes_no_quadratic_time() {
     plug.play(FRAMES, &automation, &[(5, 60, true), (9, 62, true)]);
     assert!(begun.elapsed().as_millis() < 1_000, "{:?}", begun.elapsed());
     assert_eq!(plug.value(1023) as f32, 0.5, "the last point holds");
+}
+
+#[test]
+fn what_comes_without_frames_or_an_output_is_heard_in_the_next_block() {
+    let first = [(3, 57, true), (-4, 57, false), (0, 64, true)];
+    let own = [(-9, 57, true), (0, 57, false), (70, 69, true)];
+    let played = |alone: &dyn Fn(&Plug, (int32, i16, bool))| {
+        let plug = Plug::with(SYNTH);
+        plug.activate(48_000.0, FRAMES);
+        first.iter().for_each(|note| alone(&plug, *note));
+        let sound = plug.play(FRAMES, &[], &own);
+        (sound, plug.play(FRAMES, &[], &[(9, 64, false)]))
+    };
+    let at_once = {
+        let plug = Plug::with(SYNTH);
+        plug.activate(48_000.0, FRAMES);
+        let mut all = [&first[..], &own].concat();
+        all[..5].iter_mut().for_each(|note| note.0 = 0);
+        let sound = plug.play(FRAMES, &[], &all);
+        (sound, plug.play(FRAMES, &[], &[(9, 64, false)]))
+    };
+    assert!(loudest(&at_once.0[0]) > 0.0);
+    let without_frames = played(&|plug, note| {
+        let output = &mut [&mut [][..], &mut []];
+        plug.process(0, &[], &[note], None, Some(output));
+    });
+    assert_eq!(at_once, without_frames);
+    let without_output = played(&|plug, note| {
+        plug.process(FRAMES, &[], &[note], None, None);
+    });
+    assert_eq!(at_once, without_output);
+}
+
+#[test]
+fn what_waits_is_forgotten_when_the_plugin_starts_from_silence() {
+    let plug = Plug::with(SYNTH);
+    plug.activate(48_000.0, FRAMES);
+    let silences: [&dyn Fn(); 2] = [
+        // SAFETY: asked for as hosts do.
+        &|| unsafe {
+            plug.processor.setProcessing(0);
+            plug.processor.setProcessing(1);
+        },
+        &|| {
+            plug.deactivate();
+            plug.activate(48_000.0, FRAMES);
+        },
+    ];
+    for silence in silences {
+        plug.process(0, &[], &[(0, 57, true)], None, None);
+        silence();
+        assert_eq!(loudest(&plug.play(FRAMES, &[], &[])[0]), 0.0);
+    }
+}
+
+#[test]
+fn more_notes_than_fit_are_not_shown() {
+    let host = ComWrapper::new(HostNotes(vec![(0, 57, true); 100_000]));
+    let notes = Notes::new();
+    for (frames, most) in [(0, 0), (64, 32_768), (0, 0)] {
+        notes.gather(host.as_com_ref::<IEventList>(), frames);
+        assert_eq!(notes.count(), most);
+        notes.done();
+        assert_eq!(notes.count(), 0);
+    }
 }
 
 #[test]
