@@ -2,8 +2,8 @@
 
 use core::cell::UnsafeCell;
 
-use crate::contract::{In, MAX_FRAMES, Out, Signal};
 use crate::catalog::Width;
+use crate::contract::{In, MAX_FRAMES, Out, Signal};
 use crate::lanes::{Baseline, Lanes, Mono};
 
 /// Floats in one cache line; every block starts on one.
@@ -32,6 +32,22 @@ impl BlockIndex {
     }
 }
 
+/// Some consecutive frames of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first of them.
+    pub first: usize,
+    /// How many.
+    pub frames: usize,
+}
+
+impl Span {
+    /// The first frames of a block.
+    pub const fn start(frames: usize) -> Span {
+        Span { first: 0, frames }
+    }
+}
+
 /// What a module reads at one input or param.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Operand {
@@ -55,7 +71,11 @@ unsafe impl Send for Blocks {}
 impl Blocks {
     /// Silence for this many cache lines.
     pub fn new(lines: u32) -> Self {
-        Blocks { lines: (0..lines).map(|_| UnsafeCell::new(Line([0.0; LINE]))).collect() }
+        Blocks {
+            lines: (0..lines)
+                .map(|_| UnsafeCell::new(Line([0.0; LINE])))
+                .collect(),
+        }
     }
 
     /// How many cache lines there are.
@@ -63,45 +83,52 @@ impl Blocks {
         self.lines.len() as u32
     }
 
-    fn holds<V: Lanes>(&self, block: BlockIndex, frames: usize) -> bool {
-        frames <= MAX_FRAMES
-            && block.0 as usize + BlockIndex::lines_for(V::COUNT) as usize <= self.lines.len()
+    fn holds(&self, lanes: usize, block: BlockIndex, span: Span) -> bool {
+        span.first <= MAX_FRAMES
+            && span.frames <= MAX_FRAMES - span.first
+            && block.0 as usize + BlockIndex::lines_for(lanes) as usize <= self.lines.len()
     }
 
-    /// The first frames of a block, to read. Empty if the block or the frames lie outside.
+    /// Frames of a block, to read. Empty if the block or the frames lie outside.
     ///
     /// # Safety
     /// Nobody may write the block while the slice lives.
     #[inline(always)]
-    pub unsafe fn read<V: Lanes>(&self, block: BlockIndex, frames: usize) -> &[V] {
+    pub unsafe fn read<V: Lanes>(&self, block: BlockIndex, span: Span) -> &[V] {
         const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
-        if !self.holds::<V>(block, frames) {
+        if !self.holds(V::COUNT, block, span) {
             return &[];
         }
         // SAFETY: the range was checked, a line is aligned for every lane type, any bits are a valid
         // lane value, and the caller vouches that nobody writes meanwhile.
         unsafe {
             let first = self.lines.as_ptr().add(block.0 as usize);
-            core::slice::from_raw_parts(first.cast::<V>(), frames)
+            core::slice::from_raw_parts(first.cast::<V>().add(span.first), span.frames)
         }
     }
 
-    /// The first frames of a block, to write. Empty if the block or the frames lie outside.
+    /// Frames of a block, to write. Empty if the block or the frames lie outside.
     ///
     /// # Safety
     /// Nobody else may read or write the block while the slice lives.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref, reason = "the cells are the source of the exclusive access")]
-    pub unsafe fn write<V: Lanes>(&self, block: BlockIndex, frames: usize) -> &mut [V] {
+    #[allow(
+        clippy::mut_from_ref,
+        reason = "the cells are the source of the exclusive access"
+    )]
+    pub unsafe fn write<V: Lanes>(&self, block: BlockIndex, span: Span) -> &mut [V] {
         const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
-        if !self.holds::<V>(block, frames) {
+        if !self.holds(V::COUNT, block, span) {
             return &mut [];
         }
         // SAFETY: as in `read`; the caller vouches that the access is exclusive, and the memory lies
         // in `UnsafeCell`s.
         unsafe {
             let first = self.lines.as_ptr().add(block.0 as usize);
-            core::slice::from_raw_parts_mut(UnsafeCell::raw_get(first).cast::<V>(), frames)
+            core::slice::from_raw_parts_mut(
+                UnsafeCell::raw_get(first).cast::<V>().add(span.first),
+                span.frames,
+            )
         }
     }
 }
@@ -113,7 +140,7 @@ pub struct Io<'a> {
     inputs: &'a [Operand],
     params: &'a [Operand],
     outputs: &'a [BlockIndex],
-    frames: usize,
+    span: Span,
 }
 
 impl<'a> Io<'a> {
@@ -128,9 +155,15 @@ impl<'a> Io<'a> {
         inputs: &'a [Operand],
         params: &'a [Operand],
         outputs: &'a [BlockIndex],
-        frames: usize,
+        span: Span,
     ) -> Self {
-        Io { blocks, inputs, params, outputs, frames }
+        Io {
+            blocks,
+            inputs,
+            params,
+            outputs,
+            span,
+        }
     }
 
     #[inline(always)]
@@ -138,8 +171,12 @@ impl<'a> Io<'a> {
         match operand {
             Some(Operand::Block(block)) => {
                 // SAFETY: `new` demands that inputs and outputs are disjoint and unused elsewhere.
-                let frames = unsafe { self.blocks.read::<V>(*block, self.frames) };
-                if frames.len() == self.frames { Signal::Frames(frames) } else { Signal::Constant(V::splat(0.0)) }
+                let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
+                if frames.len() == self.span.frames {
+                    Signal::Frames(frames)
+                } else {
+                    Signal::Constant(V::splat(0.0))
+                }
             }
             Some(Operand::Constant(value)) => Signal::Constant(V::splat(*value)),
             None => Signal::Constant(V::splat(0.0)),
@@ -167,8 +204,10 @@ impl<'a> Io<'a> {
             let frames = self
                 .outputs
                 .get(index)
-                .map_or::<&mut [V], _>(&mut [], |block| unsafe { self.blocks.write(*block, self.frames) });
-            complete &= frames.len() == self.frames;
+                .map_or::<&mut [V], _>(&mut [], |block| unsafe {
+                    self.blocks.write(*block, self.span)
+                });
+            complete &= frames.len() == self.span.frames;
             frames
         });
         complete.then_some(outputs)
@@ -177,13 +216,19 @@ impl<'a> Io<'a> {
     /// Whether the last frame of every output is a finite number in every lane.
     #[inline(always)]
     pub fn ends_finite<V: Lanes>(&self) -> bool {
-        if self.frames == 0 {
+        if self.span.frames == 0 {
             return true;
         }
         self.outputs.iter().all(|block| {
             // SAFETY: the module has returned, so its outputs are free to be read.
-            let frames = unsafe { self.blocks.read::<V>(*block, self.frames) };
-            frames.last().is_none_or(|frame| frame.as_slice().iter().fold(0.0, |sum, lane| sum + lane * 0.0) == 0.0)
+            let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
+            frames.last().is_none_or(|frame| {
+                frame
+                    .as_slice()
+                    .iter()
+                    .fold(0.0, |sum, lane| sum + lane * 0.0)
+                    == 0.0
+            })
         })
     }
 
@@ -194,7 +239,11 @@ impl<'a> Io<'a> {
             for part in 0..width.lanes() as u32 {
                 let line = block.line() + part * BlockIndex::lines_for(1);
                 // SAFETY: `new` demands that outputs are this wide and that nobody else uses them.
-                unsafe { self.blocks.write::<Mono<Baseline>>(BlockIndex(line), MAX_FRAMES) }.fill(Mono::splat(0.0));
+                unsafe {
+                    self.blocks
+                        .write::<Mono<Baseline>>(BlockIndex(line), Span::start(MAX_FRAMES))
+                }
+                .fill(Mono::splat(0.0));
             }
         }
     }
@@ -204,7 +253,7 @@ impl<'a> Io<'a> {
     pub fn silence<V: Lanes>(&self) {
         for block in self.outputs {
             // SAFETY: the module has returned, and `new` demands that nobody else uses its outputs.
-            unsafe { self.blocks.write::<V>(*block, self.frames) }.fill(V::splat(0.0));
+            unsafe { self.blocks.write::<V>(*block, self.span) }.fill(V::splat(0.0));
         }
     }
 }

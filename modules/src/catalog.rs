@@ -140,7 +140,9 @@ where
     }
 }
 
-pub(crate) fn erase<V, M, const I: usize, const P: usize, const O: usize>(setup: &Setup) -> Box<dyn Instance>
+pub(crate) fn erase<V, M, const I: usize, const P: usize, const O: usize>(
+    setup: &Setup,
+) -> Box<dyn Instance>
 where
     V: Lanes,
     M: Module<V, I, P, O>,
@@ -157,19 +159,31 @@ macro_rules! instance {
         match ($level.0, $width) {
             (Set::Baseline, Width::One) => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
             (Set::Baseline, Width::Eight) => erase::<_, $type<Eight<Baseline>>, _, _, _>($setup),
-            (Set::Baseline, Width::Sixteen) => erase::<_, $type<Sixteen<Baseline>>, _, _, _>($setup),
+            (Set::Baseline, Width::Sixteen) => {
+                erase::<_, $type<Sixteen<Baseline>>, _, _, _>($setup)
+            }
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::One) => erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup),
+            (Set::Avx2, Width::One) => {
+                erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup)
+            }
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Eight) => erase::<_, $type<Eight<$crate::lanes::Avx2>>, _, _, _>($setup),
+            (Set::Avx2, Width::Eight) => {
+                erase::<_, $type<Eight<$crate::lanes::Avx2>>, _, _, _>($setup)
+            }
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Sixteen) => erase::<_, $type<Sixteen<$crate::lanes::Avx2>>, _, _, _>($setup),
+            (Set::Avx2, Width::Sixteen) => {
+                erase::<_, $type<Sixteen<$crate::lanes::Avx2>>, _, _, _>($setup)
+            }
         }
     }};
     ($type:ident, $level:expr, $width:expr, $setup:expr, mono) => {{
         use $crate::catalog::{Set, erase};
         use $crate::lanes::{Baseline, Mono};
-        debug_assert_eq!($width, $crate::catalog::Width::One, "this module is never poly");
+        debug_assert_eq!(
+            $width,
+            $crate::catalog::Width::One,
+            "this module is never poly"
+        );
         match $level.0 {
             Set::Baseline => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
             #[cfg(target_arch = "x86_64")]

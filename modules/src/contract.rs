@@ -127,7 +127,8 @@ impl Transport {
     /// The beat at an absolute frame.
     #[inline(always)]
     pub fn beat_at(&self, frame: u64) -> f64 {
-        self.anchor_beat + frame.wrapping_sub(self.anchor_frame) as i64 as f64 * self.beats_per_frame
+        self.anchor_beat
+            + frame.wrapping_sub(self.anchor_frame) as i64 as f64 * self.beats_per_frame
     }
 }
 
@@ -156,7 +157,8 @@ impl Cx<'_> {
     /// The beat at a frame of this call, in quarter notes.
     #[inline(always)]
     pub fn beat(&self, frame: usize) -> f64 {
-        self.transport.beat_at(self.position.wrapping_add(frame as u64))
+        self.transport
+            .beat_at(self.position.wrapping_add(frame as u64))
     }
 }
 
@@ -165,7 +167,9 @@ impl Cx<'_> {
 /// `V` is the lane type, `I`, `P` and `O` count inputs, params and outputs. The sound must not depend
 /// on how its frames are cut into calls, every lane must be independent of the others (except in
 /// modules that make or end polyphony), and all randomness comes from [`Setup::seed`].
-pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>: Send + Sized + 'static {
+pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
+    Send + Sized + 'static
+{
     /// The data sheet.
     const SPEC: Spec<I, P, O>;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
@@ -176,7 +180,13 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>: Send
     /// so that it is compiled for the instruction set of its lanes.
     ///
     /// Realtime safety: never allocates, frees, locks, blocks, logs, formats or panics.
-    fn process(&mut self, cx: &Cx<'_>, inputs: In<'_, V, I>, params: In<'_, V, P>, outputs: Out<'_, V, O>);
+    fn process(
+        &mut self,
+        cx: &Cx<'_>,
+        inputs: In<'_, V, I>,
+        params: In<'_, V, P>,
+        outputs: Out<'_, V, O>,
+    );
 }
 
 /// What a call of an [`Instance`] found.
@@ -205,7 +215,10 @@ pub(crate) struct Erased<M, V, const I: usize, const P: usize, const O: usize> {
 
 impl<M, V, const I: usize, const P: usize, const O: usize> Erased<M, V, I, P, O> {
     pub(crate) fn new(module: M) -> Self {
-        Erased { module, lanes: core::marker::PhantomData }
+        Erased {
+            module,
+            lanes: core::marker::PhantomData,
+        }
     }
 }
 

@@ -7,7 +7,9 @@
 
 use core::fmt::Debug;
 use core::marker::PhantomData;
-use core::ops::{Add, AddAssign, BitAnd, BitOr, BitXor, Div, Mul, MulAssign, Neg, Not, Sub, SubAssign};
+use core::ops::{
+    Add, AddAssign, BitAnd, BitOr, BitXor, Div, Mul, MulAssign, Neg, Not, Sub, SubAssign,
+};
 
 use fearless_simd::prelude::*;
 use fearless_simd::{f32x8, f32x16, i32x8, i32x16, mask32x8, mask32x16, u32x8, u32x16};
@@ -72,7 +74,9 @@ mod sets {
 }
 
 /// A truth value per lane.
-pub trait LaneMask<V>: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self> {
+pub trait LaneMask<V>:
+    Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not<Output = Self>
+{
     /// The same truth value in every lane.
     fn splat(value: bool) -> Self;
     /// Picks `yes` where the lane is true and `no` elsewhere.
@@ -89,13 +93,7 @@ pub trait LaneMask<V>: Copy + BitAnd<Output = Self> + BitOr<Output = Self> + Not
 ///
 /// All arithmetic wraps.
 pub trait LaneBits:
-    Copy
-    + Send
-    + Sync
-    + 'static
-    + BitAnd<Output = Self>
-    + BitOr<Output = Self>
-    + BitXor<Output = Self>
+    Copy + Send + Sync + 'static + BitAnd<Output = Self> + BitOr<Output = Self> + BitXor<Output = Self>
 {
     /// The same bits in every lane.
     fn splat(bits: u32) -> Self;
@@ -391,7 +389,11 @@ impl<S: InstructionSet> Lanes for Mono<S> {
     #[inline(always)]
     fn mul_add(self, factor: Self, term: Self) -> Self {
         // Without hardware support `f32::mul_add` is a slow library call.
-        Mono::new(if S::FUSED { self.0.mul_add(factor.0, term.0) } else { self.0 * factor.0 + term.0 })
+        Mono::new(if S::FUSED {
+            self.0.mul_add(factor.0, term.0)
+        } else {
+            self.0 * factor.0 + term.0
+        })
     }
     #[inline(always)]
     fn min(self, other: Self) -> Self {
@@ -602,7 +604,11 @@ macro_rules! wide_lanes {
             }
             #[inline(always)]
             fn mul_add(self, factor: Self, term: Self) -> Self {
-                $name(if S::FUSED { self.0.mul_add(factor.0, term.0) } else { self.0 * factor.0 + term.0 })
+                $name(if S::FUSED {
+                    self.0.mul_add(factor.0, term.0)
+                } else {
+                    self.0 * factor.0 + term.0
+                })
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
@@ -648,7 +654,10 @@ macro_rules! wide_lanes {
             #[inline(always)]
             fn to_signed(self) -> Self::Bits {
                 // 2^31 itself becomes the most negative integer, which is the same phase.
-                let wrapped = self.0.simd_lt(2_147_483_648.0).select(self.0, self.0 - 4_294_967_296.0);
+                let wrapped = self
+                    .0
+                    .simd_lt(2_147_483_648.0)
+                    .select(self.0, self.0 - 4_294_967_296.0);
                 let signed: $signed<S> = wrapped.to_int();
                 $bits_name(signed.bitcast())
             }
@@ -660,5 +669,16 @@ macro_rules! wide_lanes {
     };
 }
 
-wide_lanes!(Eight, EightMask, EightBits, 8, f32x8, mask32x8, u32x8, i32x8);
-wide_lanes!(Sixteen, SixteenMask, SixteenBits, 16, f32x16, mask32x16, u32x16, i32x16);
+wide_lanes!(
+    Eight, EightMask, EightBits, 8, f32x8, mask32x8, u32x8, i32x8
+);
+wide_lanes!(
+    Sixteen,
+    SixteenMask,
+    SixteenBits,
+    16,
+    f32x16,
+    mask32x16,
+    u32x16,
+    i32x16
+);

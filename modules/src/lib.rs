@@ -28,11 +28,13 @@ mod spectrum;
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
-pub use blocks::{BlockIndex, Blocks, Io, Operand};
+pub use blocks::{BlockIndex, Blocks, Io, Operand, Span};
 pub use catalog::{Entry, Level, Width, find};
 pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport};
 pub use notes::{NoteEvent, NoteKind};
-pub use spec::{Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing};
+pub use spec::{
+    Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing,
+};
 
 catalog::modules! {
     io {

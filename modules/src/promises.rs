@@ -1,11 +1,11 @@
 //! What every module of the catalog promises, tested on every module of the catalog.
 
+use crate::CATALOG;
 use crate::catalog::{Entry, Level, Width};
 use crate::contract::{Health, MAX_FRAMES};
 use crate::notes::{NoteEvent, NoteKind};
 use crate::rig::Rig;
 use crate::spec::{ParamKind, ParamSpec, PortKind, Voicing};
-use crate::CATALOG;
 
 /// Random bits of a place, alike in every run: the finaliser of MurmurHash3 (Appleby).
 fn hash(seed: u64, frame: u64, lane: usize) -> u32 {
@@ -46,19 +46,41 @@ fn input_value(kind: PortKind, seed: u64, frame: u64, lane: usize) -> f32 {
 /// Notes, pedals and wheels at random, too many for the voices there are.
 fn notes(seed: u64, frames: u64) -> Vec<(u64, NoteEvent)> {
     (0..frames)
-        .filter(|frame| hash(seed, *frame, 1) % 23 == 0)
+        .filter(|frame| hash(seed, *frame, 1).is_multiple_of(23))
         .map(|frame| {
-            let (key, value) = ((hash(seed, frame, 2) % 40) as u8 + 40, random(seed, frame, 3));
+            let (key, value) = (
+                (hash(seed, frame, 2) % 40) as u8 + 40,
+                random(seed, frame, 3),
+            );
             let kind = match hash(seed, frame, 4) % 12 {
-                0..4 => NoteKind::On { key, velocity: value.max(0.01), id: -1 },
-                4..7 => NoteKind::Off { key, velocity: value, id: -1 },
+                0..4 => NoteKind::On {
+                    key,
+                    velocity: value.max(0.01),
+                    id: -1,
+                },
+                4..7 => NoteKind::Off {
+                    key,
+                    velocity: value,
+                    id: -1,
+                },
                 7 => NoteKind::Bend(value * 2.0 - 1.0),
                 8 => NoteKind::ChannelPressure(value),
                 9 => NoteKind::NotePressure { key, id: -1, value },
                 10 => NoteKind::Control { number: 64, value },
-                _ => NoteKind::NoteTuning { key, id: -1, semitones: value },
+                _ => NoteKind::NoteTuning {
+                    key,
+                    id: -1,
+                    semitones: value,
+                },
             };
-            (frame, NoteEvent { frame: 0, channel: (hash(seed, frame, 5) % 3) as u8, kind })
+            (
+                frame,
+                NoteEvent {
+                    frame: 0,
+                    channel: (hash(seed, frame, 5) % 3) as u8,
+                    kind,
+                },
+            )
         })
         .collect()
 }
@@ -73,27 +95,51 @@ enum Movement {
 }
 
 /// Everything at random, from one seed; `other_lane` hears something else than the seed says.
-fn busy(entry: &Entry, level: Level, width: Width, rate: f32, movement: Movement, other_lane: Option<usize>) -> Rig {
+fn busy(
+    entry: &Entry,
+    level: Level,
+    width: Width,
+    rate: f32,
+    movement: Movement,
+    other_lane: Option<usize>,
+) -> Rig {
     let mut rig = Rig::with(entry.spec.id, level, width, rate);
-    let seed_for = move |seed: u64, lane| if other_lane == Some(lane) { seed + 1_000 } else { seed };
+    let seed_for = move |seed: u64, lane| {
+        if other_lane == Some(lane) {
+            seed + 1_000
+        } else {
+            seed
+        }
+    };
     for (index, port) in entry.spec.inputs.iter().enumerate() {
         let (kind, seed) = (port.kind, index as u64 + 10);
-        rig = rig.feed(port.id, move |frame, lane| input_value(kind, seed_for(seed, lane), frame, lane));
+        rig = rig.feed(port.id, move |frame, lane| {
+            input_value(kind, seed_for(seed, lane), frame, lane)
+        });
     }
     for (index, param) in entry.spec.params.iter().enumerate() {
         let seed = index as u64 + 100;
         if movement == Movement::All && !param.setting {
-            rig = rig.feed(param.id, move |frame, lane| param_value(param, seed_for(seed, lane), frame, lane));
+            rig = rig.feed(param.id, move |frame, lane| {
+                param_value(param, seed_for(seed, lane), frame, lane)
+            });
         }
     }
     rig.notes = notes(7, 4_000);
-    rig.audio_in = [0, 1, 2, 3].map(|channel| (0..4_000).map(|frame| random(channel + 20, frame, 0) - 0.5).collect());
+    rig.audio_in = [0, 1, 2, 3].map(|channel| {
+        (0..4_000)
+            .map(|frame| random(channel + 20, frame, 0) - 0.5)
+            .collect()
+    });
     rig.voice_levels = std::array::from_fn(|lane| random(30, lane as u64, 0));
     rig
 }
 
 fn bits(outputs: &[Vec<f32>]) -> Vec<Vec<u32>> {
-    outputs.iter().map(|output| output.iter().map(|value| value.to_bits()).collect()).collect()
+    outputs
+        .iter()
+        .map(|output| output.iter().map(|value| value.to_bits()).collect())
+        .collect()
 }
 
 /// Every module at every width and level.
@@ -116,7 +162,12 @@ fn the_sound_does_not_depend_on_how_frames_are_cut() {
             };
             let whole = run(&[MAX_FRAMES]);
             for cuts in [&[1][..], &[64, 36], &[7, 1, 50, 13, 2]] {
-                assert!(run(cuts) == whole, "{} {} {width:?} cut {cuts:?}", entry.spec.id, level.name());
+                assert!(
+                    run(cuts) == whole,
+                    "{} {} {width:?} cut {cuts:?}",
+                    entry.spec.id,
+                    level.name()
+                );
             }
         }
     });
@@ -127,7 +178,11 @@ fn a_held_buffer_sounds_like_a_constant() {
     everywhere(|entry, level, width| {
         for travel in [None, Some(0.0), Some(0.37), Some(1.0)] {
             let value = |param: &ParamSpec| {
-                if param.setting { param.default } else { travel.map_or(param.default, |travel| param.plain(travel)) }
+                if param.setting {
+                    param.default
+                } else {
+                    travel.map_or(param.default, |travel| param.plain(travel))
+                }
             };
             let mut constant = busy(entry, level, width, 48_000.0, Movement::Inputs, None);
             for param in entry.spec.params {
@@ -140,7 +195,12 @@ fn a_held_buffer_sounds_like_a_constant() {
                 held = held.feed(param.id, move |_, _| value);
             }
             let held = held.run(600);
-            assert!(bits(&constant) == bits(&held), "{} {} {width:?} at {travel:?}", entry.spec.id, level.name());
+            assert!(
+                bits(&constant) == bits(&held),
+                "{} {} {width:?} at {travel:?}",
+                entry.spec.id,
+                level.name()
+            );
         }
     });
 }
@@ -152,11 +212,17 @@ fn lanes_do_not_hear_each_other() {
         if lanes == 1 || entry.spec.voicing == Voicing::NoteSource {
             return;
         }
-        let run = |other| bits(&busy(entry, level, width, 48_000.0, Movement::All, other).run(1_000));
+        let run =
+            |other| bits(&busy(entry, level, width, 48_000.0, Movement::All, other).run(1_000));
         let (before, after) = (run(None), run(Some(3)));
         for (before, after) in before.iter().zip(&after) {
             for (index, (before, after)) in before.iter().zip(after).enumerate() {
-                assert!(index % lanes == 3 || before == after, "{} {width:?} frame {}", entry.spec.id, index / lanes);
+                assert!(
+                    index % lanes == 3 || before == after,
+                    "{} {width:?} frame {}",
+                    entry.spec.id,
+                    index / lanes
+                );
             }
         }
     });
@@ -164,14 +230,25 @@ fn lanes_do_not_hear_each_other() {
 
 #[test]
 fn a_voice_sounds_alike_alone_and_among_others() {
-    for entry in CATALOG.iter().filter(|entry| entry.spec.voicing != Voicing::NoteSource) {
+    for entry in CATALOG
+        .iter()
+        .filter(|entry| entry.spec.voicing != Voicing::NoteSource)
+    {
         for level in Level::supported() {
             for &width in entry.widths().iter().filter(|width| **width != Width::One) {
-                let alone = busy(entry, level, Width::One, 48_000.0, Movement::All, None).run(1_000);
+                let alone =
+                    busy(entry, level, Width::One, 48_000.0, Movement::All, None).run(1_000);
                 let among = busy(entry, level, width, 48_000.0, Movement::All, None).run(1_000);
-                let first: Vec<Vec<f32>> =
-                    among.iter().map(|output| output.iter().copied().step_by(width.lanes()).collect()).collect();
-                assert!(bits(&alone) == bits(&first), "{} {} {width:?}", entry.spec.id, level.name());
+                let first: Vec<Vec<f32>> = among
+                    .iter()
+                    .map(|output| output.iter().copied().step_by(width.lanes()).collect())
+                    .collect();
+                assert!(
+                    bits(&alone) == bits(&first),
+                    "{} {} {width:?}",
+                    entry.spec.id,
+                    level.name()
+                );
             }
         }
     }
@@ -183,7 +260,12 @@ fn reset_is_like_new() {
         let mut rig = busy(entry, level, width, 48_000.0, Movement::All, None);
         let fresh = bits(&rig.run(1_000));
         rig.reset();
-        assert!(bits(&rig.run(1_000)) == fresh, "{} {} {width:?}", entry.spec.id, level.name());
+        assert!(
+            bits(&rig.run(1_000)) == fresh,
+            "{} {} {width:?}",
+            entry.spec.id,
+            level.name()
+        );
     });
 }
 
@@ -194,17 +276,31 @@ fn everything_stays_finite() {
             for &width in entry.widths() {
                 let mut rig = busy(entry, Level::detect(), width, rate, Movement::All, None);
                 for output in rig.run(3_000) {
-                    assert!(output.iter().all(|value| value.is_finite()), "{} at {rate}", entry.spec.id);
+                    assert!(
+                        output.iter().all(|value| value.is_finite()),
+                        "{} at {rate}",
+                        entry.spec.id
+                    );
                 }
                 assert_eq!(rig.health, Health::Fine, "{} at {rate}", entry.spec.id);
             }
             for (travel, size) in [(0.0, 1.0), (1.0, 1.0), (0.5, 1e6), (1.0, -1e6)] {
-                let mut rig = busy(entry, Level::detect(), Width::One, rate, Movement::Inputs, None);
+                let mut rig = busy(
+                    entry,
+                    Level::detect(),
+                    Width::One,
+                    rate,
+                    Movement::Inputs,
+                    None,
+                );
                 for param in entry.spec.params.iter().filter(|param| !param.setting) {
                     rig = rig.hold(param.id, param.plain(travel));
                 }
                 for port in entry.spec.inputs {
-                    rig = rig.feed(port.id, move |frame, _| if frame % 90 < 45 { size } else { -size });
+                    rig = rig.feed(
+                        port.id,
+                        move |frame, _| if frame % 90 < 45 { size } else { -size },
+                    );
                 }
                 for output in rig.run(3_000) {
                     assert!(
@@ -222,18 +318,34 @@ fn everything_stays_finite() {
 fn data_sheets_are_sound() {
     let well_formed = |id: &str| {
         id.starts_with(|c: char| c.is_ascii_lowercase())
-            && id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && id
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
     };
     for (index, entry) in CATALOG.iter().enumerate() {
         let spec = &entry.spec;
         assert!(well_formed(spec.id), "{}", spec.id);
-        assert!(CATALOG[..index].iter().all(|other| other.spec.id != spec.id), "{} stands twice", spec.id);
-        let inputs = spec.inputs.iter().map(|port| port.id).chain(spec.params.iter().map(|param| param.id));
+        assert!(
+            CATALOG[..index]
+                .iter()
+                .all(|other| other.spec.id != spec.id),
+            "{} stands twice",
+            spec.id
+        );
+        let inputs = spec
+            .inputs
+            .iter()
+            .map(|port| port.id)
+            .chain(spec.params.iter().map(|param| param.id));
         let outputs = spec.outputs.iter().map(|port| port.id);
         for names in [inputs.collect::<Vec<_>>(), outputs.collect()] {
             for (index, name) in names.iter().enumerate() {
                 assert!(well_formed(name), "{}.{name}", spec.id);
-                assert!(!names[..index].contains(name), "{}.{name} stands twice", spec.id);
+                assert!(
+                    !names[..index].contains(name),
+                    "{}.{name} stands twice",
+                    spec.id
+                );
             }
         }
         for doc in spec
@@ -244,18 +356,47 @@ fn data_sheets_are_sound() {
             .chain(spec.params.iter().map(|param| param.doc))
             .chain([spec.doc])
         {
-            assert!(doc.ends_with('.') && !doc.contains('\n'), "{}: \"{doc}\" is no sentence on one line", spec.id);
+            assert!(
+                doc.ends_with('.') && !doc.contains('\n'),
+                "{}: \"{doc}\" is no sentence on one line",
+                spec.id
+            );
         }
         for param in spec.params {
             for travel in [0.0, 0.1, 0.5, 0.9, 1.0] {
                 let plain = param.plain(travel);
-                assert!((param.min..=param.max).contains(&plain), "{}.{}", spec.id, param.id);
+                assert!(
+                    (param.min..=param.max).contains(&plain),
+                    "{}.{}",
+                    spec.id,
+                    param.id
+                );
                 let error = (param.plain(param.normalized(plain)) - plain).abs();
-                assert!(error <= 1e-5 * plain.abs().max(param.max - param.min), "{}.{}", spec.id, param.id);
+                assert!(
+                    error <= 1e-5 * plain.abs().max(param.max - param.min),
+                    "{}.{}",
+                    spec.id,
+                    param.id
+                );
             }
-            assert_eq!(param.legal(param.default), param.default, "{}.{}", spec.id, param.id);
+            assert_eq!(
+                param.legal(param.default),
+                param.default,
+                "{}.{}",
+                spec.id,
+                param.id
+            );
             if let ParamKind::Choice(names) = param.kind {
                 assert_eq!(names.len(), param.max as usize + 1);
+                for name in names {
+                    assert_eq!(
+                        *name,
+                        name.to_lowercase(),
+                        "{}.{}: names are lower case",
+                        spec.id,
+                        param.id
+                    );
+                }
             }
         }
     }

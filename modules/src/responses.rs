@@ -1,9 +1,9 @@
 //! What modules do to known signals, against closed forms and published responses.
 
-mod io;
-mod envelope;
-mod modulation;
-mod utility;
 mod effect;
+mod envelope;
 mod filter;
+mod io;
+mod modulation;
 mod oscillator;
+mod utility;

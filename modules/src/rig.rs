@@ -1,6 +1,6 @@
 //! Runs one module of the catalog on signals that a test makes up.
 
-use crate::blocks::{BlockIndex, Blocks, Io, Operand};
+use crate::blocks::{BlockIndex, Blocks, Io, Operand, Span};
 use crate::catalog::{Entry, Level, Width};
 use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport};
 use crate::notes::NoteEvent;
@@ -38,13 +38,26 @@ impl Rig {
 
     pub fn with(id: &str, level: Level, width: Width, sample_rate: f32) -> Rig {
         let entry = crate::find(id).unwrap_or_else(|| panic!("no module `{id}`"));
-        let instance = entry.instantiate(level, width, &Setup { sample_rate, seed: 1 });
+        let instance = entry.instantiate(
+            level,
+            width,
+            &Setup {
+                sample_rate,
+                seed: 1,
+            },
+        );
         let beats_per_frame = 120.0 / 60.0 / f64::from(sample_rate);
         Rig {
             entry,
             width,
             sample_rate,
-            transport: Transport { playing: true, tempo: 120.0, anchor_frame: 0, anchor_beat: 0.0, beats_per_frame },
+            transport: Transport {
+                playing: true,
+                tempo: 120.0,
+                anchor_frame: 0,
+                anchor_beat: 0.0,
+                beats_per_frame,
+            },
             audio_in: Default::default(),
             voice_levels: [0.0; MAX_LANES],
             notes: Vec::new(),
@@ -52,7 +65,12 @@ impl Rig {
             health: Health::Fine,
             instance,
             inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
-            params: entry.spec.params.iter().map(|param| Feed::Held(param.default)).collect(),
+            params: entry
+                .spec
+                .params
+                .iter()
+                .map(|param| Feed::Held(param.default))
+                .collect(),
         }
     }
 
@@ -76,8 +94,13 @@ impl Rig {
     /// Sets a choice param by its name.
     pub fn choose(self, param: &str, name: &str) -> Rig {
         let spec = &self.entry.spec.params[self.entry.spec.param(param).expect("param")];
-        let crate::ParamKind::Choice(names) = spec.kind else { panic!("`{param}` is no choice") };
-        let index = names.iter().position(|n| *n == name).unwrap_or_else(|| panic!("no choice `{name}`"));
+        let crate::ParamKind::Choice(names) = spec.kind else {
+            panic!("`{param}` is no choice")
+        };
+        let index = names
+            .iter()
+            .position(|n| *n == name)
+            .unwrap_or_else(|| panic!("no choice `{name}`"));
         self.hold(param, index as f32)
     }
 
@@ -114,12 +137,16 @@ impl Rig {
         let (inputs, params, outputs) = (spec.inputs.len(), spec.params.len(), spec.outputs.len());
         let blocks = Blocks::new(lines * (inputs + params + outputs) as u32);
         let block = |index: usize| BlockIndex::from_line(index as u32 * lines);
-        let output_blocks: Vec<_> = (0..outputs).map(|index| block(inputs + params + index)).collect();
+        let output_blocks: Vec<_> = (0..outputs)
+            .map(|index| block(inputs + params + index))
+            .collect();
         let mut result = vec![Vec::with_capacity(frames * lanes); outputs];
         let mut cuts = cuts.iter().cycle();
         let mut done = 0;
         while done < frames {
-            let length = (*cuts.next().expect("cuts")).clamp(1, MAX_FRAMES).min(frames - done);
+            let length = (*cuts.next().expect("cuts"))
+                .clamp(1, MAX_FRAMES)
+                .min(frames - done);
             let operands = |feeds: &[Feed], first: usize| -> Vec<Operand> {
                 feeds
                     .iter()
@@ -128,7 +155,9 @@ impl Rig {
                         Feed::Held(value) => Operand::Constant(*value),
                         Feed::Moving(f) => {
                             let at = block(first + index);
-                            fill(&blocks, at, lanes, length, |frame, lane| f(self.position + frame as u64, lane));
+                            fill(&blocks, at, lanes, length, |frame, lane| {
+                                f(self.position + frame as u64, lane)
+                            });
                             Operand::Block(at)
                         }
                     })
@@ -140,7 +169,10 @@ impl Rig {
                 .notes
                 .iter()
                 .filter(|(frame, _)| (self.position..self.position + length as u64).contains(frame))
-                .map(|(frame, event)| NoteEvent { frame: (frame - self.position) as u32, ..*event })
+                .map(|(frame, event)| NoteEvent {
+                    frame: (frame - self.position) as u32,
+                    ..*event
+                })
                 .collect();
             let heard = |channel: usize| {
                 let audio = &self.audio_in[channel];
@@ -157,7 +189,15 @@ impl Rig {
                 voice_levels: &self.voice_levels,
             };
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
-            let io = unsafe { Io::new(&blocks, &input_operands, &param_operands, &output_blocks, length) };
+            let io = unsafe {
+                Io::new(
+                    &blocks,
+                    &input_operands,
+                    &param_operands,
+                    &output_blocks,
+                    Span::start(length),
+                )
+            };
             let instance = &mut self.instance;
             if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, io)) != Health::Fine {
                 self.health = Health::NotFinite;
@@ -179,18 +219,33 @@ fn flat(blocks: &Blocks, at: BlockIndex, lanes: usize) -> impl Iterator<Item = &
     (0..lanes as u32).map(move |part| {
         let line = at.line() + part * BlockIndex::lines_for(1);
         // SAFETY: the parts are distinct, and no module runs while the rig looks.
-        unsafe { blocks.write::<Scalar>(BlockIndex::from_line(line), MAX_FRAMES) }
+        unsafe { blocks.write::<Scalar>(BlockIndex::from_line(line), Span::start(MAX_FRAMES)) }
     })
 }
 
-fn fill(blocks: &Blocks, at: BlockIndex, lanes: usize, frames: usize, f: impl Fn(usize, usize) -> f32) {
+fn fill(
+    blocks: &Blocks,
+    at: BlockIndex,
+    lanes: usize,
+    frames: usize,
+    f: impl Fn(usize, usize) -> f32,
+) {
     use crate::lanes::Lanes;
-    for (index, value) in flat(blocks, at, lanes).flatten().enumerate().take(frames * lanes) {
+    for (index, value) in flat(blocks, at, lanes)
+        .flatten()
+        .enumerate()
+        .take(frames * lanes)
+    {
         *value = Scalar::splat(f(index / lanes, index % lanes));
     }
 }
 
 fn copy(blocks: &Blocks, at: BlockIndex, lanes: usize, frames: usize, into: &mut Vec<f32>) {
     use crate::lanes::Lanes;
-    into.extend(flat(blocks, at, lanes).flatten().take(frames * lanes).map(|value| value.sum()));
+    into.extend(
+        flat(blocks, at, lanes)
+            .flatten()
+            .take(frames * lanes)
+            .map(|value| value.sum()),
+    );
 }

@@ -3,13 +3,13 @@
 //! These are the engine's own steps. They live here because they run on the lane types, which stay
 //! inside this crate.
 
-use crate::blocks::{BlockIndex, Blocks};
+use crate::blocks::{BlockIndex, Blocks, Span};
 use crate::catalog::{Level, Set, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES};
+use crate::kit::math::exp2;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;
 use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
-use crate::kit::math::exp2;
 use crate::spec::{Curve, ParamSpec};
 
 /// One cable's share in a sum.
@@ -21,6 +21,30 @@ pub struct Term {
     pub mono: bool,
     /// What it is multiplied by.
     pub gain: f32,
+    /// What it was multiplied by before the ramp began; the same as `gain` where nothing fades.
+    pub start: f32,
+}
+
+/// How far the fades of this call have come, 0..1 in each frame.
+#[derive(Clone, Copy, Debug)]
+pub enum Ramp<'a> {
+    /// All the way.
+    Arrived,
+    /// This far.
+    Moving(&'a [f32; MAX_FRAMES]),
+}
+
+impl Ramp<'_> {
+    #[inline(always)]
+    fn gain(self, term: &Term, frame: usize) -> f32 {
+        match self {
+            Ramp::Arrived => term.gain,
+            // Where nothing fades this is the gain to the last bit.
+            Ramp::Moving(ramp) => {
+                term.start + (term.gain - term.start) * ramp.get(frame).copied().unwrap_or(1.0)
+            }
+        }
+    }
 }
 
 /// Calls a function generic over lanes with the lane type of a level and width.
@@ -48,28 +72,32 @@ type Narrow = Mono<Baseline>;
 /// # Safety
 /// As [`Blocks::read`].
 #[inline(always)]
-unsafe fn mono(blocks: &Blocks, from: BlockIndex, frames: usize) -> &[Narrow] {
+unsafe fn mono(blocks: &Blocks, from: BlockIndex, span: Span) -> &[Narrow] {
     // SAFETY: passed on to the caller.
-    unsafe { blocks.read(from, frames) }
+    unsafe { blocks.read(from, span) }
 }
 
-/// Adds a term to frames.
+/// Adds a term to frames of the sum that start at `first`.
 ///
 /// # Safety
 /// As [`mix`].
 #[inline(always)]
-unsafe fn add<V: Lanes>(blocks: &Blocks, term: &Term, to: &mut [V]) {
-    let gain = V::splat(term.gain);
-    let frames = to.len();
+unsafe fn add<V: Lanes>(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, first: usize, to: &mut [V]) {
+    let span = Span {
+        first,
+        frames: to.len(),
+    };
     if term.mono {
         // SAFETY: passed on to the caller.
-        for (to, from) in to.iter_mut().zip(unsafe { mono(blocks, term.from, frames) }) {
-            *to = V::splat(from.sum()).mul_add(gain, *to);
+        let from = unsafe { mono(blocks, term.from, span) };
+        for (frame, (to, from)) in to.iter_mut().zip(from).enumerate() {
+            *to = V::splat(from.sum()).mul_add(V::splat(ramp.gain(term, first + frame)), *to);
         }
     } else {
         // SAFETY: passed on to the caller.
-        for (to, from) in to.iter_mut().zip(unsafe { blocks.read::<V>(term.from, frames) }) {
-            *to = from.mul_add(gain, *to);
+        let from = unsafe { blocks.read::<V>(term.from, span) };
+        for (frame, (to, from)) in to.iter_mut().zip(from).enumerate() {
+            *to = from.mul_add(V::splat(ramp.gain(term, first + frame)), *to);
         }
     }
 }
@@ -81,24 +109,38 @@ unsafe fn add<V: Lanes>(blocks: &Blocks, term: &Term, to: &mut [V]) {
 /// # Safety
 /// `to` overlaps no term's block and nobody else uses any of them meanwhile; blocks that are not mono
 /// are `width` wide.
-pub unsafe fn mix(level: Level, width: Width, blocks: &Blocks, terms: &[Term], to: BlockIndex, frames: usize) {
+pub unsafe fn mix(
+    level: Level,
+    width: Width,
+    blocks: &Blocks,
+    terms: &[Term],
+    ramp: Ramp<'_>,
+    to: BlockIndex,
+    span: Span,
+) {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(blocks: &Blocks, terms: &[Term], to: BlockIndex, frames: usize) {
+    unsafe fn run<V: Lanes>(
+        blocks: &Blocks,
+        terms: &[Term],
+        ramp: Ramp<'_>,
+        to: BlockIndex,
+        span: Span,
+    ) {
         V::vectorize(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `mix`.
-                let to = unsafe { blocks.write::<V>(to, frames) };
+                let to = unsafe { blocks.write::<V>(to, span) };
                 to.fill(V::splat(0.0));
                 for term in terms {
                     // SAFETY: passed on to the caller of `mix`.
-                    unsafe { add(blocks, term, to) };
+                    unsafe { add(blocks, term, ramp, span.first, to) };
                 }
             },
         );
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, terms, to, frames)) }
+    unsafe { with_lanes!(level, width, run(blocks, terms, ramp, to, span)) }
 }
 
 /// Copies a mono block into every lane of a wide one.
@@ -107,14 +149,21 @@ pub unsafe fn mix(level: Level, width: Width, blocks: &Blocks, terms: &[Term], t
 ///
 /// # Safety
 /// The blocks do not overlap, `to` is `width` wide, and nobody else uses them meanwhile.
-pub unsafe fn spread(level: Level, width: Width, blocks: &Blocks, from: BlockIndex, to: BlockIndex, frames: usize) {
+pub unsafe fn spread(
+    level: Level,
+    width: Width,
+    blocks: &Blocks,
+    from: BlockIndex,
+    to: BlockIndex,
+    span: Span,
+) {
     #[inline(always)]
-    unsafe fn run<V: Lanes>(blocks: &Blocks, from: BlockIndex, to: BlockIndex, frames: usize) {
+    unsafe fn run<V: Lanes>(blocks: &Blocks, from: BlockIndex, to: BlockIndex, span: Span) {
         V::vectorize(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `spread`.
-                let (from, to) = unsafe { (mono(blocks, from, frames), blocks.write::<V>(to, frames)) };
+                let (from, to) = unsafe { (mono(blocks, from, span), blocks.write::<V>(to, span)) };
                 for (to, from) in to.iter_mut().zip(from) {
                     *to = V::splat(from.sum());
                 }
@@ -122,7 +171,7 @@ pub unsafe fn spread(level: Level, width: Width, blocks: &Blocks, from: BlockInd
         );
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, from, to, frames)) }
+    unsafe { with_lanes!(level, width, run(blocks, from, to, span)) }
 }
 
 /// Copies eight lanes into the lower half of sixteen; the upper half is silent.
@@ -131,9 +180,14 @@ pub unsafe fn spread(level: Level, width: Width, blocks: &Blocks, from: BlockInd
 ///
 /// # Safety
 /// The blocks do not overlap, are eight and sixteen lanes wide, and nobody else uses them meanwhile.
-pub unsafe fn widen(blocks: &Blocks, from: BlockIndex, to: BlockIndex, frames: usize) {
+pub unsafe fn widen(blocks: &Blocks, from: BlockIndex, to: BlockIndex, span: Span) {
     // SAFETY: passed on to the caller.
-    let (from, to) = unsafe { (blocks.read::<Eight<Baseline>>(from, frames), blocks.write::<Sixteen<Baseline>>(to, frames)) };
+    let (from, to) = unsafe {
+        (
+            blocks.read::<Eight<Baseline>>(from, span),
+            blocks.write::<Sixteen<Baseline>>(to, span),
+        )
+    };
     for (to, from) in to.iter_mut().zip(from) {
         *to = Sixteen::from_fn(|lane| from.lane(lane));
     }
@@ -151,7 +205,7 @@ pub unsafe fn sum_lanes(
     blocks: &Blocks,
     from: BlockIndex,
     to: BlockIndex,
-    frames: usize,
+    span: Span,
     peaks: &mut [f32; MAX_LANES],
 ) {
     #[inline(always)]
@@ -159,14 +213,19 @@ pub unsafe fn sum_lanes(
         blocks: &Blocks,
         from: BlockIndex,
         to: BlockIndex,
-        frames: usize,
+        span: Span,
         peaks: &mut [f32; MAX_LANES],
     ) {
         V::vectorize(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `sum_lanes`.
-                let (from, to) = unsafe { (blocks.read::<V>(from, frames), blocks.write::<Narrow>(to, frames)) };
+                let (from, to) = unsafe {
+                    (
+                        blocks.read::<V>(from, span),
+                        blocks.write::<Narrow>(to, span),
+                    )
+                };
                 let mut peak = V::splat(0.0);
                 for (to, from) in to.iter_mut().zip(from) {
                     peak = from.abs().max(peak);
@@ -179,7 +238,7 @@ pub unsafe fn sum_lanes(
         );
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, from, to, frames, peaks)) }
+    unsafe { with_lanes!(level, width, run(blocks, from, to, span, peaks)) }
 }
 
 /// How cables move a param, and how a knob's travel becomes its value. Derived from a [`ParamSpec`].
@@ -200,7 +259,13 @@ impl Shape {
             Curve::Exponential => (f64::from(spec.max) / f64::from(spec.min)).log2() as f32,
             Curve::Linear | Curve::Cubic => spec.max - spec.min,
         };
-        Shape { curve: spec.curve, absolute: spec.is_absolute(), min: spec.min, max: spec.max, range }
+        Shape {
+            curve: spec.curve,
+            absolute: spec.is_absolute(),
+            min: spec.min,
+            max: spec.max,
+            range,
+        }
     }
 
     #[inline(always)]
@@ -239,7 +304,7 @@ pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
 /// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped.
 ///
 /// A cable of 1 moves the knob across its whole travel; an absolute param
-/// ([`ParamSpec::is_absolute`]) moves by the signal itself. `travel` has at least `frames` values.
+/// ([`ParamSpec::is_absolute`]) moves by the signal itself. `travel` has a value for each frame of the call, the span's among them.
 ///
 /// Realtime safety: yes.
 ///
@@ -253,8 +318,9 @@ pub unsafe fn modulate(
     how: Shape,
     travel: &[f32; MAX_FRAMES],
     terms: &[Term],
+    ramp: Ramp<'_>,
     to: BlockIndex,
-    frames: usize,
+    span: Span,
 ) {
     #[inline(always)]
     unsafe fn run<V: Lanes>(
@@ -262,27 +328,34 @@ pub unsafe fn modulate(
         how: Shape,
         travel: &[f32; MAX_FRAMES],
         terms: &[Term],
+        ramp: Ramp<'_>,
         to: BlockIndex,
-        frames: usize,
+        span: Span,
     ) {
         V::vectorize(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `modulate`.
-                let to = unsafe { blocks.write::<V>(to, frames) };
+                let to = unsafe { blocks.write::<V>(to, span) };
                 to.fill(V::splat(0.0));
                 for term in terms {
                     // SAFETY: passed on to the caller of `modulate`.
-                    unsafe { add(blocks, term, to) };
+                    unsafe { add(blocks, term, ramp, span.first, to) };
                 }
-                for (to, travel) in to.iter_mut().zip(travel) {
+                for (to, travel) in to.iter_mut().zip(travel.iter().skip(span.first)) {
                     *to = how.value(V::splat(*travel), *to);
                 }
             },
         );
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, how, travel, terms, to, frames)) }
+    unsafe {
+        with_lanes!(
+            level,
+            width,
+            run(blocks, how, travel, terms, ramp, to, span)
+        )
+    }
 }
 
 /// Writes one value a frame into every lane of a block.
@@ -298,7 +371,7 @@ pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32],
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `write`.
-                let to = unsafe { blocks.write::<V>(to, values.len()) };
+                let to = unsafe { blocks.write::<V>(to, Span::start(values.len())) };
                 for (to, value) in to.iter_mut().zip(values) {
                     *to = V::splat(*value);
                 }
@@ -309,16 +382,101 @@ pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32],
     unsafe { with_lanes!(level, width, run(blocks, values, to)) }
 }
 
-/// Adds a mono block onto plain frames.
+/// Adds a mono block onto plain frames that stand for the start of a call.
 ///
 /// Realtime safety: yes.
 ///
 /// # Safety
 /// Nobody writes the block meanwhile.
-pub unsafe fn add_onto(blocks: &Blocks, from: BlockIndex, onto: &mut [f32]) {
+pub unsafe fn add_onto(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, onto: &mut [f32]) {
     // SAFETY: passed on to the caller.
-    let from = unsafe { mono(blocks, from, onto.len()) };
-    for (onto, from) in onto.iter_mut().zip(from) {
-        *onto += from.sum();
+    let from = unsafe { mono(blocks, term.from, Span::start(onto.len())) };
+    for (frame, (onto, from)) in onto.iter_mut().zip(from).enumerate() {
+        *onto += from.sum() * ramp.gain(term, frame);
+    }
+}
+
+/// Keeps one frame of a signal for its feedback cables, which read it a frame late: copies lanes of
+/// `from` at `frame` into `late`, and into `to` at the next frame if the call has one.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// The blocks do not overlap, are `width` wide, and nobody else uses them meanwhile.
+pub unsafe fn keep(
+    width: Width,
+    blocks: &Blocks,
+    from: BlockIndex,
+    to: BlockIndex,
+    frame: usize,
+    late: &mut [f32; MAX_LANES],
+) {
+    /// # Safety
+    /// As [`keep`].
+    unsafe fn run<V: Lanes>(
+        blocks: &Blocks,
+        from: BlockIndex,
+        to: BlockIndex,
+        frame: usize,
+        late: &mut [f32; MAX_LANES],
+    ) {
+        // SAFETY: passed on to the caller of `keep`.
+        if let [value] = unsafe {
+            blocks.read::<V>(
+                from,
+                Span {
+                    first: frame,
+                    frames: 1,
+                },
+            )
+        } {
+            for (late, lane) in late.iter_mut().zip(value.as_slice()) {
+                *late = *lane;
+            }
+        }
+        // SAFETY: passed on to the caller of `keep`.
+        unsafe { recall::<V>(blocks, to, frame + 1, late) };
+    }
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match width {
+            Width::One => run::<Mono<Baseline>>(blocks, from, to, frame, late),
+            Width::Eight => run::<Eight<Baseline>>(blocks, from, to, frame, late),
+            Width::Sixteen => run::<Sixteen<Baseline>>(blocks, from, to, frame, late),
+        }
+    }
+}
+
+/// # Safety
+/// As [`keep`].
+unsafe fn recall<V: Lanes>(blocks: &Blocks, to: BlockIndex, frame: usize, late: &[f32; MAX_LANES]) {
+    // SAFETY: passed on to the caller.
+    if let [value] = unsafe {
+        blocks.write::<V>(
+            to,
+            Span {
+                first: frame,
+                frames: 1,
+            },
+        )
+    } {
+        *value = V::from_fn(|lane| late.get(lane).copied().unwrap_or(0.0));
+    }
+}
+
+/// Puts the frame that [`keep`] kept last at the start of the block that feedback cables read.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// `to` is `width` wide and nobody else uses it meanwhile.
+pub unsafe fn resume(width: Width, blocks: &Blocks, to: BlockIndex, late: &[f32; MAX_LANES]) {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match width {
+            Width::One => recall::<Mono<Baseline>>(blocks, to, 0, late),
+            Width::Eight => recall::<Eight<Baseline>>(blocks, to, 0, late),
+            Width::Sixteen => recall::<Sixteen<Baseline>>(blocks, to, 0, late),
+        }
     }
 }

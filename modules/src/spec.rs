@@ -141,19 +141,35 @@ pub struct PortSpec {
 
 /// A port that carries sound.
 pub const fn audio(id: &'static str, doc: &'static str) -> PortSpec {
-    PortSpec { id, kind: PortKind::Audio, doc }
+    PortSpec {
+        id,
+        kind: PortKind::Audio,
+        doc,
+    }
 }
 /// A port that carries octaves from middle C.
 pub const fn pitch(id: &'static str, doc: &'static str) -> PortSpec {
-    PortSpec { id, kind: PortKind::Pitch, doc }
+    PortSpec {
+        id,
+        kind: PortKind::Pitch,
+        doc,
+    }
 }
 /// A port that carries gates or triggers.
 pub const fn gate(id: &'static str, doc: &'static str) -> PortSpec {
-    PortSpec { id, kind: PortKind::Gate, doc }
+    PortSpec {
+        id,
+        kind: PortKind::Gate,
+        doc,
+    }
 }
 /// A port that carries movement.
 pub const fn modulation(id: &'static str, doc: &'static str) -> PortSpec {
-    PortSpec { id, kind: PortKind::Modulation, doc }
+    PortSpec {
+        id,
+        kind: PortKind::Modulation,
+        doc,
+    }
 }
 
 /// What values a param takes.
@@ -210,8 +226,8 @@ pub enum Unit {
 pub enum Smoothing {
     /// At once.
     None,
-    /// Evenly, arriving after these seconds.
-    Linear(f32),
+    /// Arriving after exactly these seconds, starting and ending gently.
+    Gentle(f32),
     /// As a one-pole with this time constant in seconds.
     Exponential(f32),
 }
@@ -250,8 +266,14 @@ const fn float(
     unit: Unit,
     doc: &'static str,
 ) -> ParamSpec {
-    assert!(min < max && default >= min && default <= max, "a default must lie in its range");
-    assert!(min > 0.0 || !matches!(curve, Curve::Exponential), "an exponential range lies above 0");
+    assert!(
+        min < max && default >= min && default <= max,
+        "a default must lie in its range"
+    );
+    assert!(
+        min > 0.0 || !matches!(curve, Curve::Exponential),
+        "an exponential range lies above 0"
+    );
     ParamSpec {
         id,
         doc,
@@ -261,42 +283,94 @@ const fn float(
         default,
         curve,
         unit,
-        smoothing: Smoothing::Linear(0.005),
+        smoothing: Smoothing::Gentle(0.005),
         setting: false,
     }
 }
 
 /// A frequency on an exponential knob.
-pub const fn hz(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn hz(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Exponential, Unit::Hertz, doc)
 }
 /// A bare amount 0..1, shown in percent.
-pub const fn unit(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn unit(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::Percent, doc)
 }
 /// A bare number on a linear knob.
-pub const fn number(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn number(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::None, doc)
 }
 /// A duration: exponential where the range lies above 0, cubic where it starts at 0.
-pub const fn seconds(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
-    let curve = if min > 0.0 { Curve::Exponential } else { Curve::Cubic };
+pub const fn seconds(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
+    let curve = if min > 0.0 {
+        Curve::Exponential
+    } else {
+        Curve::Cubic
+    };
     float(id, min, max, default, curve, Unit::Seconds, doc)
 }
 /// A level in decibels.
-pub const fn decibels(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn decibels(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::Decibels, doc)
 }
 /// Octaves from middle C.
-pub const fn octaves(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn octaves(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::Octaves, doc)
 }
 /// Hundredths of a semitone.
-pub const fn cents(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn cents(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::Cents, doc)
 }
 /// Semitones.
-pub const fn semitones(id: &'static str, min: f32, max: f32, default: f32, doc: &'static str) -> ParamSpec {
+pub const fn semitones(
+    id: &'static str,
+    min: f32,
+    max: f32,
+    default: f32,
+    doc: &'static str,
+) -> ParamSpec {
     float(id, min, max, default, Curve::Linear, Unit::Semitones, doc)
 }
 /// A phase in turns 0..1.
@@ -304,11 +378,25 @@ pub const fn phase(id: &'static str, default: f32, doc: &'static str) -> ParamSp
     float(id, 0.0, 1.0, default, Curve::Linear, Unit::Degrees, doc)
 }
 /// Whole numbers.
-pub const fn int(id: &'static str, min: i32, max: i32, default: i32, doc: &'static str) -> ParamSpec {
+pub const fn int(
+    id: &'static str,
+    min: i32,
+    max: i32,
+    default: i32,
+    doc: &'static str,
+) -> ParamSpec {
     ParamSpec {
         kind: ParamKind::Int,
         smoothing: Smoothing::None,
-        ..float(id, min as f32, max as f32, default as f32, Curve::Linear, Unit::None, doc)
+        ..float(
+            id,
+            min as f32,
+            max as f32,
+            default as f32,
+            Curve::Linear,
+            Unit::None,
+            doc,
+        )
     }
 }
 /// Off or on.
@@ -331,7 +419,15 @@ pub const fn choice(
     ParamSpec {
         kind: ParamKind::Choice(names),
         smoothing: Smoothing::None,
-        ..float(id, 0.0, (names.len() - 1) as f32, default as f32, Curve::Linear, Unit::None, doc)
+        ..float(
+            id,
+            0.0,
+            (names.len() - 1) as f32,
+            default as f32,
+            Curve::Linear,
+            Unit::None,
+            doc,
+        )
     }
 }
 
@@ -342,7 +438,10 @@ impl ParamSpec {
     }
     /// The same param with another curve.
     pub const fn curved(self, curve: Curve) -> ParamSpec {
-        assert!(self.min > 0.0 || !matches!(curve, Curve::Exponential), "an exponential range lies above 0");
+        assert!(
+            self.min > 0.0 || !matches!(curve, Curve::Exponential),
+            "an exponential range lies above 0"
+        );
         ParamSpec { curve, ..self }
     }
     /// The same param in another unit.
@@ -351,7 +450,11 @@ impl ParamSpec {
     }
     /// The same param as a setting; see [`ParamSpec::setting`].
     pub const fn fixed(self) -> ParamSpec {
-        ParamSpec { setting: true, smoothing: Smoothing::None, ..self }
+        ParamSpec {
+            setting: true,
+            smoothing: Smoothing::None,
+            ..self
+        }
     }
 
     /// Whether the param moves smoothly, and so takes cables.
@@ -378,7 +481,11 @@ impl ParamSpec {
         if plain.is_nan() {
             return self.default;
         }
-        let plain = if self.is_continuous() { plain } else { plain.round() };
+        let plain = if self.is_continuous() {
+            plain
+        } else {
+            plain.round()
+        };
         plain.clamp(self.min, self.max)
     }
 

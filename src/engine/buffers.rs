@@ -31,7 +31,11 @@ fn class(width: Width) -> usize {
 impl BlockPool {
     /// A pool whose blocks start after the first `reserved` cache lines.
     pub(super) fn after(reserved: u32, sharing: Sharing) -> BlockPool {
-        BlockPool { lines: reserved, free: Default::default(), sharing }
+        BlockPool {
+            lines: reserved,
+            free: Default::default(),
+            sharing,
+        }
     }
 
     /// A block nobody else holds.
@@ -48,6 +52,11 @@ impl BlockPool {
         if self.sharing == Sharing::ByLiveness {
             self.free[class(width)].push(block);
         }
+    }
+
+    /// Sets cache lines aside for good.
+    pub(super) fn reserve(&mut self, lines: u32) {
+        self.lines += lines;
     }
 
     /// How many cache lines all blocks take.

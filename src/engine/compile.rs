@@ -1,51 +1,189 @@
-//! Patch to plan: order, lanes, memory, instances.
+//! Graph to plan: order, memory, instances.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use thiserror::Error;
 use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, Blocks, Entry, Level, Operand, Setup, Voicing, Width, find};
+use weft_modules::{
+    BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Setup,
+    Span, Voicing, Width,
+};
 
 use super::buffers::{BlockPool, Sharing};
 use super::faults::FaultBoard;
-use super::order::running_order;
+use super::graph::{Graph, Target, Unit, Wire};
 use super::params::Param;
-use super::plan::{Mix, Node, NodeState, Place, Plan, Step};
-use super::voices::VoiceLevels;
+use super::plan::{Late, Loop, Mix, Node, NodeState, Place, Plan, Step};
+use super::transport::Clock;
+use super::voices::{SILENT, VoiceLevels};
 use super::{SAMPLE_RATES, SLOTS};
-use crate::patch::Patch;
+use crate::patch::{Circle, ParamRef, Patch};
 
 /// Why a patch cannot play.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CompileError {
-    /// Cables run in a circle.
-    #[error("the cables run in a circle: {}; remove one of them", path.join(" -> "))]
-    Cycle {
-        /// Module ids along the circle; the last is the first again.
-        path: Vec<String>,
-    },
+    /// Cables run in a circle and none of them is marked as feedback.
+    #[error(transparent)]
+    Circle(#[from] Circle),
 }
 
-/// A cable between nodes, as the engine sees it.
-struct Wire {
-    from: usize,
-    output: usize,
-    to: usize,
-    target: Target,
-    gain: f32,
+/// The rate a plan is made for when the host names this one.
+pub(super) fn legal_rate(sample_rate: f32) -> f32 {
+    if sample_rate.is_finite() {
+        sample_rate.clamp(*SAMPLE_RATES.start(), *SAMPLE_RATES.end())
+    } else {
+        *SAMPLE_RATES.start()
+    }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Target {
-    Input(usize),
-    Param(usize),
+/// Compiles a patch for a sample rate (brought into [`SAMPLE_RATES`]). Allocates; off the audio thread.
+///
+/// Modules this Weft does not know, and cables to them, are left out.
+///
+/// # Errors
+/// [`CompileError::Circle`] if cables run in a circle.
+pub fn compile(patch: &Patch, sample_rate: f32) -> Result<Plan, CompileError> {
+    let (graph, units) = Graph::of(patch)?;
+    let recipe = Recipe {
+        sample_rate,
+        ..Recipe::of(patch, &graph)
+    };
+    Ok(recipe.build(&units))
 }
 
-/// A module of the patch that this Weft knows.
-struct Known<'p> {
-    id: &'p str,
-    entry: &'static Entry,
+/// Seeds a module's randomness from its id, so that it sounds the same in every run: FNV-1a (Fowler,
+/// Noll, Vo).
+fn seed(id: &str) -> u32 {
+    id.bytes().fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+/// What a plan is made from.
+pub(super) struct Recipe<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) slots: &'a BTreeMap<u16, ParamRef>,
+    pub(super) sample_rate: f32,
+    pub(super) sharing: Sharing,
+    /// Which nodes get a state of their own; the others are handed over from another plan.
+    pub(super) fresh: Fresh<'a>,
+}
+
+/// See [`Recipe::fresh`].
+#[derive(Clone, Copy)]
+pub(super) enum Fresh<'a> {
+    All,
+    /// Those for which the list says so.
+    Listed(&'a [bool]),
+}
+
+impl<'a> Recipe<'a> {
+    /// A recipe for a whole new plan at the lowest rate.
+    pub(super) fn of(patch: &'a Patch, graph: &'a Graph) -> Recipe<'a> {
+        let (sample_rate, sharing) = (*SAMPLE_RATES.start(), Sharing::ByLiveness);
+        Recipe {
+            graph,
+            slots: &patch.slots,
+            sample_rate,
+            sharing,
+            fresh: Fresh::All,
+        }
+    }
+
+    /// Makes the plan. Its nodes stand where [`places`] says.
+    pub(super) fn build(self, units: &[Unit]) -> Plan {
+        Builder::new(self, units).build(units)
+    }
+}
+
+/// Where each node of a graph stands in the plan made from these units.
+pub(super) fn places(units: &[Unit]) -> Vec<u32> {
+    let order: Vec<usize> = units
+        .iter()
+        .flat_map(|unit| unit.members().iter().copied())
+        .collect();
+    let mut places = vec![0; order.len()];
+    for (place, node) in order.into_iter().enumerate() {
+        places[node] = place as u32;
+    }
+    places
+}
+
+/// Which param each slot moves, in the plan made from these units.
+pub(super) fn slots_of(
+    graph: &Graph,
+    units: &[Unit],
+    bound: &BTreeMap<u16, ParamRef>,
+) -> Box<[Option<Place>]> {
+    let mut slots = vec![None; SLOTS];
+    let places = places(units);
+    // Of several nodes of a name the first is the one the patch means.
+    let by_id: HashMap<&str, usize> = graph
+        .nodes
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(node, known)| (known.id.as_str(), node))
+        .collect();
+    for (slot, bound) in bound {
+        let place = usize::from(*slot)
+            .checked_sub(1)
+            .and_then(|index| slots.get_mut(index));
+        if let (Some(place), Some(&node)) = (place, by_id.get(bound.module.as_str())) {
+            let spec = &graph.nodes[node].entry.spec;
+            let param = spec
+                .param(&bound.param)
+                .filter(|param| !spec.params[*param].setting);
+            *place = param.map(|param| Place {
+                node: places[node],
+                param: param as u32,
+            });
+        }
+    }
+    slots.into()
+}
+
+/// Stands in for a module whose state another plan will hand over.
+struct Vacant;
+
+impl Instance for Vacant {
+    fn reset(&mut self) {}
+    fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
+        Health::Fine
+    }
+}
+
+/// Runs an instance on silence once and resets it, so that its code and memory are at hand when it
+/// plays for the first time.
+fn warm(instance: &mut dyn Instance, node: &super::graph::Node, sample_rate: f32) {
+    let lines = BlockIndex::lines_for(node.width.lanes());
+    let spec = &node.entry.spec;
+    let blocks = Blocks::new(lines * spec.outputs.len() as u32);
+    let outputs: Vec<BlockIndex> = (0..spec.outputs.len() as u32)
+        .map(|output| BlockIndex::from_line(output * lines))
+        .collect();
+    let inputs = vec![Operand::Constant(0.0); spec.inputs.len()];
+    let params: Vec<Operand> = node
+        .values
+        .iter()
+        .map(|value| Operand::Constant(*value))
+        .collect();
+    let cx = Cx {
+        sample_rate,
+        frames: MAX_FRAMES,
+        position: 0,
+        transport: Clock::new(sample_rate).now(),
+        notes: &[],
+        audio_in: [&[]; 4],
+        voice_levels: &SILENT,
+    };
+    // SAFETY: every output has a block of its own in memory nobody else knows.
+    let io = unsafe { Io::new(&blocks, &inputs, &params, &outputs, Span::start(MAX_FRAMES)) };
+    // A module that fails here will be caught when it plays.
+    let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, io)));
+    instance.reset();
 }
 
 /// A signal some module reads: an output as it is, or made to fit.
@@ -54,6 +192,8 @@ struct Value {
     node: usize,
     output: usize,
     fit: Fit,
+    /// One frame late.
+    late: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,157 +204,88 @@ enum Fit {
     SumLanes,
 }
 
-/// Seeds a module's randomness from its id, so that it sounds the same in every run: FNV-1a (Fowler,
-/// Noll, Vo).
-fn seed(id: &str) -> u32 {
-    id.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
-
-/// Compiles a patch for a sample rate (brought into [`SAMPLE_RATES`]). Allocates; off the audio thread.
-///
-/// Modules this Weft does not know, and cables to them, are left out.
-///
-/// # Errors
-/// [`CompileError::Cycle`] if cables run in a circle.
-pub fn compile(patch: &Patch, sample_rate: f32) -> Result<Plan, CompileError> {
-    compile_sharing(patch, sample_rate, Sharing::ByLiveness)
-}
-
-pub(super) fn compile_sharing(patch: &Patch, sample_rate: f32, sharing: Sharing) -> Result<Plan, CompileError> {
-    let sample_rate = if sample_rate.is_finite() {
-        sample_rate.clamp(*SAMPLE_RATES.start(), *SAMPLE_RATES.end())
-    } else {
-        *SAMPLE_RATES.start()
-    };
-    let modules: Vec<Known<'_>> = patch
-        .modules
-        .iter()
-        .filter_map(|(id, module)| Some(Known { id, entry: find(&module.kind)? }))
-        .collect();
-    let wires = wires(patch, &modules);
-    let edges: Vec<_> = wires.iter().map(|wire| (wire.from, wire.to)).collect();
-    let order = running_order(modules.len(), &edges).map_err(|path| CompileError::Cycle {
-        path: path.iter().chain(path.first()).map(|node| modules[*node].id.to_owned()).collect(),
-    })?;
-    Ok(Builder::new(patch, &modules, &wires, &order, sample_rate, sharing).build())
-}
-
-fn wires(patch: &Patch, modules: &[Known<'_>]) -> Vec<Wire> {
-    let index: HashMap<&str, usize> = modules.iter().enumerate().map(|(index, module)| (module.id, index)).collect();
-    patch
-        .cables
-        .iter()
-        .filter_map(|cable| {
-            let from = *index.get(cable.from.module.as_str())?;
-            let to = *index.get(cable.to.module.as_str())?;
-            let output = modules[from].entry.spec.output(&cable.from.port)?;
-            let spec = &modules[to].entry.spec;
-            let target = match spec.input(&cable.to.port) {
-                Some(input) => Target::Input(input),
-                None => {
-                    let param = spec.param(&cable.to.port)?;
-                    let takes_cables = spec.params[param].is_continuous() && !spec.params[param].setting;
-                    takes_cables.then_some(Target::Param(param))?
-                }
-            };
-            Some(Wire { from, output, to, target, gain: cable.amount })
-        })
-        .collect()
-}
-
-/// Lanes of each node, and the note sources whose voices it carries, by their places in the plan.
-struct Voices {
-    widths: Vec<Width>,
-    sources: Vec<Vec<u32>>,
-}
-
-impl Voices {
-    fn infer(patch: &Patch, modules: &[Known<'_>], into: &[Vec<&Wire>], order: &[usize]) -> Voices {
-        let mut voices = Voices {
-            widths: vec![Width::One; modules.len()],
-            sources: vec![Vec::new(); modules.len()],
-        };
-        for (place, &node) in order.iter().enumerate() {
-            match modules[node].entry.spec.voicing {
-                Voicing::NoteSource => {
-                    let wanted = patch.value(modules[node].id, "voices").unwrap_or(1.0);
-                    voices.widths[node] = Width::for_voices(wanted as usize);
-                    voices.sources[node] = vec![place as u32];
-                }
-                Voicing::PerVoice => {
-                    let width = into[node].iter().map(|wire| voices.widths[wire.from]).max();
-                    voices.widths[node] = width.unwrap_or(Width::One);
-                    let mut sources: Vec<u32> =
-                        into[node].iter().flat_map(|wire| voices.sources[wire.from].iter().copied()).collect();
-                    sources.sort_unstable();
-                    sources.dedup();
-                    voices.sources[node] = sources;
-                }
-                Voicing::Mixdown | Voicing::HostInput | Voicing::HostOutput => {}
-            }
-        }
-        voices
-    }
-}
-
 struct Builder<'a> {
-    patch: &'a Patch,
-    modules: &'a [Known<'a>],
-    order: &'a [usize],
+    recipe: Recipe<'a>,
+    places_of_nodes: Vec<u32>,
+    /// For each node, the wires into it, in the order of the patch.
     into: Vec<Vec<&'a Wire>>,
-    voices: Voices,
-    sample_rate: f32,
     level: Level,
     pool: BlockPool,
     /// How many readers a value still has.
     readers: HashMap<Value, usize>,
     /// Where a value lies.
     places: HashMap<Value, BlockIndex>,
+    /// In a loop nothing is freed before its end: what lies in memory for the next frame is needed.
+    kept: Option<Vec<Value>>,
     steps: Vec<Step>,
+    /// What the host hears of the unit at hand; added to the steps after it.
+    heard: Vec<Step>,
     nodes: Vec<Node>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        patch: &'a Patch,
-        modules: &'a [Known<'a>],
-        wires: &'a [Wire],
-        order: &'a [usize],
-        sample_rate: f32,
-        sharing: Sharing,
-    ) -> Builder<'a> {
-        let mut into: Vec<Vec<&Wire>> = modules.iter().map(|_| Vec::new()).collect();
-        for wire in wires {
+    fn new(recipe: Recipe<'a>, units: &[Unit]) -> Builder<'a> {
+        let recipe = Recipe {
+            sample_rate: legal_rate(recipe.sample_rate),
+            ..recipe
+        };
+        let mut into: Vec<Vec<&Wire>> = recipe.graph.nodes.iter().map(|_| Vec::new()).collect();
+        for wire in &recipe.graph.wires {
             into[wire.to].push(wire);
         }
-        let voices = Voices::infer(patch, modules, &into, order);
-        let scratch = order.iter().map(|&node| Self::scratch_lines(modules[node].entry, voices.widths[node])).max();
+        let scratch = (0..recipe.graph.nodes.len())
+            .map(|node| Self::scratch_lines(&recipe, node))
+            .max();
         let mut builder = Builder {
-            patch,
-            modules,
-            order,
+            pool: BlockPool::after(scratch.unwrap_or(0), recipe.sharing),
+            recipe,
+            places_of_nodes: places(units),
             into,
-            voices,
-            sample_rate,
             level: Level::detect(),
-            pool: BlockPool::after(scratch.unwrap_or(0), sharing),
             readers: HashMap::new(),
             places: HashMap::new(),
+            kept: None,
             steps: Vec::new(),
+            heard: Vec::new(),
             nodes: Vec::new(),
         };
-        builder.count_readers();
+        for node in 0..builder.into.len() {
+            for value in builder.values_read_by(node) {
+                builder.count_reader(value);
+            }
+        }
         builder
     }
 
     /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
-    fn scratch_lines(entry: &Entry, width: Width) -> u32 {
-        (entry.spec.inputs.len() + entry.spec.params.len()) as u32 * BlockIndex::lines_for(width.lanes())
+    fn scratch_lines(recipe: &Recipe<'_>, node: usize) -> u32 {
+        let node = &recipe.graph.nodes[node];
+        let ports = node.entry.spec.inputs.len() + node.entry.spec.params.len();
+        ports as u32 * BlockIndex::lines_for(node.width.lanes())
+    }
+
+    fn count_reader(&mut self, value: Value) {
+        let readers = self.readers.entry(value).or_default();
+        *readers += 1;
+        // A fitted value is itself one reader of what it is made from, and a late one of its source.
+        if *readers == 1 {
+            if value.fit != Fit::AsIs {
+                self.count_reader(Value {
+                    fit: Fit::AsIs,
+                    ..value
+                });
+            } else if value.late {
+                self.count_reader(Value {
+                    late: false,
+                    ..value
+                });
+            }
+        }
     }
 
     fn width_of(&self, value: Value) -> Width {
         match value.fit {
-            Fit::AsIs => self.voices.widths[value.node],
+            Fit::AsIs => self.recipe.graph.nodes[value.node].width,
             Fit::Spread(width) => width,
             Fit::Widen => Width::Sixteen,
             Fit::SumLanes => Width::One,
@@ -225,56 +296,64 @@ impl<'a> Builder<'a> {
     ///
     /// `alone`: the target is an input with this one cable, which reads a block of its own width.
     fn value(&self, wire: &Wire, alone: bool) -> (Value, bool) {
-        let (from, to) = (self.voices.widths[wire.from], self.voices.widths[wire.to]);
+        let nodes = &self.recipe.graph.nodes;
+        let (from, to) = (nodes[wire.from].width, nodes[wire.to].width);
         let fit = match (from, to) {
             _ if from == to => Fit::AsIs,
             (_, Width::One) => Fit::SumLanes,
             (Width::One, _) if alone => Fit::Spread(to),
             (Width::One, _) => Fit::AsIs,
-            _ => Fit::Widen,
+            (Width::Eight, _) => Fit::Widen,
+            // Only while voices are being taken away: the module runs on as wide as it was.
+            (Width::Sixteen, _) => Fit::SumLanes,
         };
-        let mono = from == Width::One && to != Width::One && !alone;
-        (Value { node: wire.from, output: wire.output, fit }, mono)
+        let mono = fit == Fit::SumLanes && to != Width::One
+            || from == Width::One && to != Width::One && !alone;
+        (
+            Value {
+                node: wire.from,
+                output: wire.output,
+                fit,
+                late: wire.feedback,
+            },
+            mono,
+        )
     }
 
-    /// Whether the wire's target can read its source with no copy or through a shared one.
+    /// Whether the target can read its one source with no copy or through a shared one.
     fn is_direct(wires: &[&Wire]) -> bool {
-        matches!(wires, [wire] if wire.gain == 1.0)
+        matches!(wires, [wire] if wire.fade.start == 1.0 && wire.fade.gain == 1.0)
     }
 
     fn wires_at(&self, node: usize, target: Target) -> Vec<&'a Wire> {
-        self.into[node].iter().copied().filter(|wire| wire.target == target).collect()
+        self.into[node]
+            .iter()
+            .copied()
+            .filter(|wire| wire.target == target)
+            .collect()
     }
 
     fn values_read_by(&self, node: usize) -> Vec<Value> {
-        let spec = &self.modules[node].entry.spec;
-        let inputs = (0..spec.inputs.len()).flat_map(|input| {
+        let spec = &self.recipe.graph.nodes[node].entry.spec;
+        let mut values = Vec::new();
+        for input in 0..spec.inputs.len() {
             let wires = self.wires_at(node, Target::Input(input));
             let alone = Self::is_direct(&wires);
-            wires.into_iter().map(move |wire| self.value(wire, alone).0).collect::<Vec<_>>()
-        });
-        let params = (0..spec.params.len()).flat_map(|param| {
-            let wires = self.wires_at(node, Target::Param(param));
-            wires.into_iter().map(|wire| self.value(wire, false).0).collect::<Vec<_>>()
-        });
-        inputs.chain(params).collect()
-    }
-
-    fn count_readers(&mut self) {
-        for &node in self.order {
-            for value in self.values_read_by(node) {
-                let readers = self.readers.entry(value).or_default();
-                *readers += 1;
-                // A fitted value is itself one reader of the output it is made from.
-                if *readers == 1 && value.fit != Fit::AsIs {
-                    *self.readers.entry(Value { fit: Fit::AsIs, ..value }).or_default() += 1;
-                }
-            }
+            values.extend(wires.iter().map(|wire| self.value(wire, alone).0));
         }
+        for param in 0..spec.params.len() {
+            let wires = self.wires_at(node, Target::Param(param));
+            values.extend(wires.iter().map(|wire| self.value(wire, false).0));
+        }
+        values
     }
 
     /// One reader of a value is done; the last one frees its memory.
     fn release(&mut self, value: Value) {
+        if let Some(kept) = &mut self.kept {
+            kept.push(value);
+            return;
+        }
         if let Some(readers) = self.readers.get_mut(&value) {
             *readers -= 1;
             if *readers > 0 {
@@ -291,22 +370,48 @@ impl<'a> Builder<'a> {
         if let Some(place) = self.places.get(&value) {
             return *place;
         }
-        let whole = Value { fit: Fit::AsIs, ..value };
-        let from = self.places[&whole];
+        let whole = if value.fit == Fit::AsIs {
+            Value {
+                late: false,
+                ..value
+            }
+        } else {
+            Value {
+                fit: Fit::AsIs,
+                ..value
+            }
+        };
+        let from = self.place(whole);
         let to = self.pool.take(self.width_of(value));
         self.steps.push(match value.fit {
+            Fit::AsIs => Step::Delay(self.late(value, from, to)),
             Fit::Spread(width) => Step::Spread { width, from, to },
             Fit::SumLanes => Step::SumLanes {
                 width: self.width_of(whole),
                 from,
                 to,
-                sources: self.voices.sources[value.node].clone().into(),
+                sources: self.recipe.graph.nodes[value.node]
+                    .sources
+                    .iter()
+                    .map(|node| self.places_of_nodes[*node])
+                    .collect(),
             },
-            Fit::AsIs | Fit::Widen => Step::Widen { from, to },
+            Fit::Widen => Step::Widen { from, to },
         });
         self.places.insert(value, to);
         self.release(whole);
         to
+    }
+
+    fn late(&self, value: Value, from: BlockIndex, to: BlockIndex) -> Late {
+        let node = self.places_of_nodes[value.node];
+        Late {
+            node,
+            output: value.output as u32,
+            width: self.width_of(value),
+            from,
+            to,
+        }
     }
 
     fn terms(&mut self, wires: &[&Wire]) -> Box<[Term]> {
@@ -314,15 +419,21 @@ impl<'a> Builder<'a> {
             .iter()
             .map(|wire| {
                 let (value, mono) = self.value(wire, false);
-                Term { from: self.place(value), mono, gain: wire.gain }
+                Term {
+                    from: self.place(value),
+                    mono,
+                    gain: wire.fade.gain,
+                    start: wire.fade.start,
+                }
             })
             .collect()
     }
 
-    fn add(&mut self, node: usize) {
-        let Known { id, entry } = &self.modules[node];
-        let (id, spec, width) = (*id, &entry.spec, self.voices.widths[node]);
-        let mut scratch = BlockPool::after(0, Sharing::ByLiveness);
+    /// Adds a module. `scratch`: where its sums and params go.
+    fn add(&mut self, node: usize, scratch: &mut BlockPool) {
+        let graph = self.recipe.graph;
+        let graph_node = &graph.nodes[node];
+        let (spec, width) = (&graph_node.entry.spec, graph_node.width);
         let mut mixes = Vec::new();
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for input in 0..spec.inputs.len() {
@@ -335,23 +446,35 @@ impl<'a> Builder<'a> {
                 }
                 _ => {
                     let to = scratch.take(width);
-                    mixes.push(Mix { terms: self.terms(&wires), to });
+                    mixes.push(Mix {
+                        terms: self.terms(&wires),
+                        to,
+                    });
                     Operand::Block(to)
                 }
             });
         }
-        let mut params = Vec::with_capacity(spec.params.len());
-        let mut knobs = Vec::with_capacity(spec.params.len());
-        for (index, param) in spec.params.iter().enumerate() {
-            let wires = self.wires_at(node, Target::Param(index));
-            knobs.push(Mix { terms: self.terms(&wires), to: scratch.take(width) });
-            let plain = self.patch.value(id, param.id).unwrap_or(param.default);
-            params.push(Param::new(param, plain, self.sample_rate));
-        }
+        let knobs: Box<[Mix]> = (0..spec.params.len())
+            .map(|param| {
+                let wires = self.wires_at(node, Target::Param(param));
+                Mix {
+                    terms: self.terms(&wires),
+                    to: scratch.take(width),
+                }
+            })
+            .collect();
         let outputs: Box<[BlockIndex]> = (0..spec.outputs.len())
             .map(|output| {
                 let place = self.pool.take(width);
-                self.places.insert(Value { node, output, fit: Fit::AsIs }, place);
+                self.places.insert(
+                    Value {
+                        node,
+                        output,
+                        fit: Fit::AsIs,
+                        late: false,
+                    },
+                    place,
+                );
                 place
             })
             .collect();
@@ -359,63 +482,185 @@ impl<'a> Builder<'a> {
         if spec.voicing == Voicing::HostOutput
             && let [left, right] = *outputs
         {
-            self.steps.push(Step::Output { left, right });
+            let heard = graph_node.heard;
+            let term = |from| Term {
+                from,
+                mono: true,
+                gain: heard.gain,
+                start: heard.start,
+            };
+            self.heard.push(Step::Output([term(left), term(right)]));
         }
-        let setup = Setup { sample_rate: self.sample_rate, seed: seed(id) };
+        let fresh = match self.recipe.fresh {
+            Fresh::All => true,
+            Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
+        };
+        let travels = if self.kept.is_some() {
+            spec.params.len()
+        } else {
+            0
+        };
         self.nodes.push(Node {
             width,
             inputs: inputs.into(),
-            params: params.iter().map(|param| Operand::Constant(param.plain())).collect(),
             outputs,
             mixes: mixes.into(),
             modulated: knobs.iter().any(|knob| !knob.terms.is_empty()),
-            knobs: knobs.into(),
-            state: Box::new(NodeState {
-                instance: entry.instantiate(self.level, width, &setup),
-                params: params.into(),
-                voices: VoiceLevels::default(),
-                moving: false,
-                failed: false,
-            }),
+            knobs,
+            travels: vec![[0.0; MAX_FRAMES]; travels].into(),
+            state: Box::new(self.state(node, fresh)),
         });
+        if self.kept.is_none() {
+            self.steps.append(&mut self.heard);
+        }
         for value in self.values_read_by(node) {
             self.release(value);
         }
         for output in 0..spec.outputs.len() {
-            let value = Value { node, output, fit: Fit::AsIs };
+            let value = Value {
+                node,
+                output,
+                fit: Fit::AsIs,
+                late: false,
+            };
             if !self.readers.contains_key(&value) {
                 self.release(value);
             }
         }
     }
 
-    fn build(mut self) -> Plan {
-        for &node in self.order {
-            self.add(node);
-        }
-        let mut slots: Box<[Option<Place>]> = vec![None; SLOTS].into();
-        for (slot, bound) in &self.patch.slots {
-            let Some(place) = usize::from(*slot).checked_sub(1).and_then(|index| slots.get_mut(index)) else {
-                continue;
+    fn state(&self, node: usize, fresh: bool) -> NodeState {
+        let node = &self.recipe.graph.nodes[node];
+        let spec = &node.entry.spec;
+        let mut state = NodeState {
+            instance: Box::new(Vacant),
+            params: Box::default(),
+            operands: Box::default(),
+            voices: VoiceLevels::default(),
+            late: Box::default(),
+            moving: false,
+            failed: false,
+        };
+        if fresh {
+            let rate = self.recipe.sample_rate;
+            let params: Box<[Param]> = spec
+                .params
+                .iter()
+                .zip(&node.values)
+                .map(|(param, plain)| Param::new(param, *plain, rate))
+                .collect();
+            state.operands = params
+                .iter()
+                .map(|param| Operand::Constant(param.plain()))
+                .collect();
+            state.params = params;
+            state.late = vec![[0.0; MAX_LANES]; spec.outputs.len()].into();
+            let setup = Setup {
+                sample_rate: rate,
+                seed: seed(&node.id),
             };
-            let node = self.order.iter().position(|&node| self.modules[node].id == bound.module);
-            *place = node.and_then(|node| {
-                let spec = &self.modules[self.order[node]].entry.spec;
-                let param = spec.param(&bound.param)?;
-                (!spec.params[param].setting).then_some(Place { node: node as u32, param: param as u32 })
-            });
+            state.instance = node.entry.instantiate(self.level, node.width, &setup);
+            warm(&mut *state.instance, node, rate);
         }
-        let faults = FaultBoard::new(self.order.iter().map(|&node| self.modules[node].id.to_owned()));
+        state
+    }
+
+    /// Adds modules that run frame by frame.
+    fn add_loop(&mut self, members: &[usize]) {
+        self.kept = Some(Vec::new());
+        // What feedback cables bring lies ready before anything runs.
+        let late: Vec<Value> = members
+            .iter()
+            .flat_map(|node| self.values_read_by(*node))
+            .filter(|value| value.late && members.contains(&value.node))
+            .map(|value| Value {
+                fit: Fit::AsIs,
+                ..value
+            })
+            .fold(Vec::new(), |mut seen, value| {
+                if !seen.contains(&value) {
+                    seen.push(value);
+                }
+                seen
+            });
+        for value in &late {
+            let place = self.pool.take(self.width_of(*value));
+            self.places.insert(*value, place);
+        }
+        let before = std::mem::take(&mut self.steps);
+        let first = self.nodes.len() as u32;
+        for &node in members {
+            // Modules of a loop take turns, so each needs memory of its own.
+            let mut scratch = BlockPool::after(self.pool.lines(), Sharing::ByLiveness);
+            self.pool.reserve(Self::scratch_lines(&self.recipe, node));
+            self.add(node, &mut scratch);
+        }
+        let late = late
+            .into_iter()
+            .map(|value| {
+                self.late(
+                    value,
+                    self.places[&Value {
+                        late: false,
+                        ..value
+                    }],
+                    self.places[&value],
+                )
+            })
+            .collect();
+        let steps = std::mem::replace(&mut self.steps, before);
+        let nodes = (first..self.nodes.len() as u32).collect();
+        self.steps.push(Step::Loop(Loop {
+            steps: steps.into(),
+            nodes,
+            late,
+        }));
+        self.steps.append(&mut self.heard);
+        for value in self.kept.take().unwrap_or_default() {
+            self.release(value);
+            if value.late && value.fit == Fit::AsIs && !self.places.contains_key(&value) {
+                self.release(Value {
+                    late: false,
+                    ..value
+                });
+            }
+        }
+    }
+
+    fn build(mut self, units: &[Unit]) -> Plan {
+        for unit in units {
+            match unit {
+                Unit::Module(node) => {
+                    self.add(*node, &mut BlockPool::after(0, Sharing::ByLiveness))
+                }
+                Unit::Loop(members) => self.add_loop(members),
+            }
+        }
+        let graph = self.recipe.graph;
+        let slots = slots_of(graph, units, self.recipe.slots);
+        let mut keys: Vec<_> = graph
+            .nodes
+            .iter()
+            .zip(&self.places_of_nodes)
+            .map(|(node, place)| (node.key, *place))
+            .collect();
+        // Stable, so of several the first stays, which is the one that goes on.
+        keys.sort_by_key(|(key, _)| *key);
+        keys.dedup_by_key(|(key, _)| *key);
+        let keys = keys.into();
+        let order = units.iter().flat_map(|unit| unit.members());
+        let faults = FaultBoard::new(order.clone().map(|node| graph.nodes[*node].id.clone()));
         Plan {
             level: self.level,
-            sample_rate: self.sample_rate,
+            sample_rate: self.recipe.sample_rate,
             steps: self.steps.into(),
             nodes: self.nodes.into(),
-            sources: (0..self.order.len())
-                .filter(|place| self.modules[self.order[*place]].entry.spec.voicing == Voicing::NoteSource)
-                .map(|place| place as u32)
+            sources: order
+                .filter(|node| graph.nodes[**node].entry.spec.voicing == Voicing::NoteSource)
+                .map(|node| self.places_of_nodes[*node])
                 .collect(),
             slots,
+            keys,
             blocks: Blocks::new(self.pool.lines()),
             faults: Arc::new(faults),
         }

@@ -73,7 +73,8 @@ mod tests {
     #[test]
     fn denormals_vanish_only_while_it_lives() {
         let tiny = std::hint::black_box(f32::MIN_POSITIVE);
-        let halved = |x: f32| std::hint::black_box(std::hint::black_box(x) * std::hint::black_box(0.5));
+        let halved =
+            |x: f32| std::hint::black_box(std::hint::black_box(x) * std::hint::black_box(0.5));
         assert_ne!(halved(tiny), 0.0);
         {
             let _guard = FlushToZero::on();

@@ -22,7 +22,9 @@ pub struct FaultBoard {
 
 impl FaultBoard {
     pub(super) fn new(modules: impl Iterator<Item = String>) -> FaultBoard {
-        FaultBoard { modules: modules.map(|id| (id, Default::default())).collect() }
+        FaultBoard {
+            modules: modules.map(|id| (id, Default::default())).collect(),
+        }
     }
 
     pub(super) fn count(&self, module: usize, fault: Fault) {

@@ -1,63 +1,185 @@
-//! Plans on their way to the audio thread and back.
+//! What commits send to the audio thread, and what comes back.
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Plan, Player};
+use crossbeam_utils::atomic::AtomicCell;
+use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
-/// Plans that may be under way at once in either direction.
-const CAPACITY: usize = 16;
+use super::Player;
+use super::plan::Place;
+use super::replace::Replacement;
+use super::splice::Splice;
+use crate::patch::ModuleKey;
 
-/// The side that makes plans and frees them. Any thread but the audio thread.
-pub struct Sender {
-    plans: Producer<Box<Plan>>,
-    returned: Consumer<Box<Plan>>,
+/// Deliveries that may be on their way back at once.
+const RETURNING: usize = 8;
+/// Knobs that may be turned within one block.
+const TURNS: usize = 1024;
+
+/// A change of what plays, on its way to the player or, done, back from it.
+pub(super) enum Delivery {
+    /// Cables fade on one set of modules.
+    Splice(Box<Splice>),
+    /// One patch gives way to another.
+    Replacement(Box<Replacement>),
+    /// Slots move other params of the same modules.
+    Slots(Box<Slots>),
+}
+
+/// Which param each slot moves.
+pub(super) type Slots = Box<[Option<Place>]>;
+
+/// Where deliveries lie until the player takes them: the newest of each kind. A single exchange of
+/// pointers puts one in and takes the one before out, so nobody waits, whoever is late.
+#[derive(Default)]
+struct Tray {
+    splice: AtomicCell<Option<Box<Splice>>>,
+    replacement: AtomicCell<Option<Box<Replacement>>>,
+    slots: AtomicCell<Option<Box<Slots>>>,
+    /// Splices and replacements taken by the player.
+    taken: AtomicU64,
+}
+
+const _: () = assert!(AtomicCell::<Option<Box<Splice>>>::is_lock_free());
+
+/// A knob of a module that lives, turned without a commit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Turn {
+    pub(super) module: ModuleKey,
+    pub(super) param: u32,
+    pub(super) normalized: f32,
+}
+
+/// The side that makes deliveries and frees them. Any thread but the audio thread.
+pub(super) struct Sender {
+    tray: Arc<Tray>,
+    returned: Consumer<Delivery>,
+    turns: Producer<Turn>,
+    /// How many had been taken when the last one was sent.
+    taken_before: u64,
 }
 
 /// The side of the audio thread.
 pub struct Receiver {
-    plans: Consumer<Box<Plan>>,
-    returned: Producer<Box<Plan>>,
+    tray: Arc<Tray>,
+    returned: Producer<Delivery>,
+    turns: Consumer<Turn>,
+    /// Taken, but an earlier one is still at work.
+    waiting: Option<Delivery>,
+    /// One that is done and finds the way back full.
+    stranded: Option<Delivery>,
 }
 
 /// Both ends of a new handover.
-pub fn handover() -> (Sender, Receiver) {
-    let (plans, taken) = RingBuffer::new(CAPACITY);
-    let (used, returned) = RingBuffer::new(CAPACITY);
-    (Sender { plans, returned }, Receiver { plans: taken, returned: used })
+pub(super) fn handover() -> (Sender, Receiver) {
+    let tray = Arc::<Tray>::default();
+    let (leaving, returned) = RingBuffer::new(RETURNING);
+    let (turns, turning) = RingBuffer::new(TURNS);
+    let receiver = Receiver {
+        tray: Arc::clone(&tray),
+        returned: leaving,
+        turns: turning,
+        waiting: None,
+        stranded: None,
+    };
+    (
+        Sender {
+            tray,
+            returned,
+            turns,
+            taken_before: 0,
+        },
+        receiver,
+    )
 }
 
 impl Sender {
-    /// Sends a plan to the player; frees what came back.
-    ///
-    /// # Errors
-    /// Hands the plan back if many are waiting already, because the audio thread stands still.
-    pub fn send(&mut self, plan: Box<Plan>) -> Result<(), Box<Plan>> {
+    /// Sends a delivery; frees what came back. What was sent before must have been taken or taken back.
+    pub(super) fn send(&mut self, delivery: Delivery) {
         self.collect();
-        self.plans.push(plan).map_err(|rtrb::PushError::Full(plan)| plan)
+        // A new plan brings its own slots.
+        drop(self.tray.slots.take());
+        self.taken_before = self.tray.taken.load(Ordering::Acquire);
+        match delivery {
+            Delivery::Splice(splice) => drop(self.tray.splice.swap(Some(splice))),
+            Delivery::Replacement(replacement) => {
+                drop(self.tray.replacement.swap(Some(replacement)))
+            }
+            Delivery::Slots(slots) => drop(self.tray.slots.swap(Some(slots))),
+        }
     }
 
-    /// Frees the plans that came back and says how many there were.
-    pub fn collect(&mut self) -> usize {
-        std::iter::from_fn(|| self.returned.pop().ok()).map(drop).count()
+    /// Whether the player has taken what was sent last.
+    pub(super) fn is_taken(&self) -> bool {
+        self.tray.taken.load(Ordering::Acquire) != self.taken_before
+    }
+
+    /// Takes back what was sent last, unless the player has taken it. Gives whether it was there.
+    pub(super) fn take_back(&mut self) -> bool {
+        self.tray.splice.take().is_some() || self.tray.replacement.take().is_some()
+    }
+
+    /// Turns a knob. If more are turned within a block than there is room for, the rest is left out;
+    /// the patch holds every value, so the next commit or state brings them.
+    pub(super) fn turn(&mut self, turn: Turn) -> bool {
+        self.turns.push(turn).is_ok()
+    }
+
+    /// Frees what came back.
+    pub(super) fn collect(&mut self) {
+        while let Ok(done) = self.returned.pop() {
+            drop(done);
+        }
     }
 }
 
 impl Receiver {
-    /// Puts the newest plan that waits in place. Gives whether there was one.
+    /// Brings the player what has arrived and takes back what is done. Once a block. Gives whether the
+    /// player plays something new.
     ///
-    /// Realtime safety: a plan is taken only while there is room to send the old one back, so nothing
-    /// is ever freed here.
+    /// Realtime safety: nothing is freed here; while the way back is full, nothing new is taken.
     pub fn poll(&mut self, player: &mut Player) -> bool {
-        let mut changed = false;
-        while !self.returned.is_full() {
-            let Ok(mut plan) = self.plans.pop() else { break };
-            player.swap(&mut plan);
-            changed = true;
-            if let Err(rtrb::PushError::Full(plan)) = self.returned.push(plan) {
-                // There was room a line ago and only this thread fills it; leaking beats freeing.
-                std::mem::forget(plan);
+        let mut new = false;
+        while self.stranded.is_none() {
+            let Some(done) = player.give_back() else {
+                break;
+            };
+            self.stranded = Some(done);
+            self.ship();
+        }
+        self.ship();
+        // What is waiting is of the plan that will play then, and so are slots sent after it.
+        if self.waiting.is_none() {
+            self.waiting = self.tray.splice.take().map(Delivery::Splice);
+            if self.waiting.is_none() {
+                self.waiting = self.tray.replacement.take().map(Delivery::Replacement);
+            }
+            if self.waiting.is_some() {
+                self.tray.taken.fetch_add(1, Ordering::Release);
+            } else {
+                self.waiting = self.tray.slots.take().map(Delivery::Slots);
             }
         }
-        changed
+        if self.stranded.is_none()
+            && let Some(delivery) = self
+                .waiting
+                .take_if(|delivery| player.is_ready_for(delivery))
+        {
+            player.take(delivery);
+            new = true;
+        }
+        while let Ok(turn) = self.turns.pop() {
+            player.turn(turn);
+        }
+        new
+    }
+
+    fn ship(&mut self) {
+        if let Some(done) = self.stranded.take()
+            && let Err(PushError::Full(done)) = self.returned.push(done)
+        {
+            self.stranded = Some(done);
+        }
     }
 }

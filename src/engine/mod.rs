@@ -7,12 +7,16 @@ mod buffers;
 mod compile;
 mod denormals;
 mod faults;
+mod graph;
 pub mod handover;
-mod order;
 mod params;
 mod plan;
 mod player;
+mod replace;
+mod run;
+pub mod session;
 mod slots;
+mod splice;
 mod transport;
 mod voices;
 

@@ -24,7 +24,9 @@ impl Changes {
     const CAPACITY: usize = 4096;
 
     pub(super) fn new() -> Changes {
-        Changes { changes: Vec::with_capacity(Self::CAPACITY) }
+        Changes {
+            changes: Vec::with_capacity(Self::CAPACITY),
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -36,8 +38,8 @@ impl Changes {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Glide {
     AtOnce,
-    /// Arrives after this many frames.
-    Even(u32),
+    /// Arrives after this many frames, starting and ending gently.
+    Gentle(u32),
     /// Covers this share of the way each frame.
     Decaying(f32),
 }
@@ -55,6 +57,8 @@ pub(super) struct Param {
     goal: f32,
     travel: f32,
     start: f32,
+    /// Travel per whole glide at its start.
+    speed: f32,
     left: u32,
     moving: bool,
     last_goal: f32,
@@ -77,8 +81,10 @@ impl Param {
         let goal = spec.normalized(plain);
         let glide = match spec.smoothing {
             Smoothing::None => Glide::AtOnce,
-            Smoothing::Linear(seconds) => Glide::Even(((seconds * sample_rate) as u32).max(1)),
-            Smoothing::Exponential(seconds) => Glide::Decaying(1.0 - (-1.0 / (seconds * sample_rate).max(1e-3)).exp()),
+            Smoothing::Gentle(seconds) => Glide::Gentle(((seconds * sample_rate) as u32).max(1)),
+            Smoothing::Exponential(seconds) => {
+                Glide::Decaying(1.0 - (-1.0 / (seconds * sample_rate).max(1e-3)).exp())
+            }
         };
         Param {
             spec,
@@ -88,6 +94,7 @@ impl Param {
             goal,
             travel: goal,
             start: goal,
+            speed: 0.0,
             left: 0,
             moving: false,
             last_goal: goal,
@@ -121,7 +128,11 @@ impl Param {
             return;
         }
         let index = changes.changes.len() as u32;
-        changes.changes.push(Change { frame, normalized, next: NONE });
+        changes.changes.push(Change {
+            frame,
+            normalized,
+            next: NONE,
+        });
         match changes.changes.get_mut(self.last_change as usize) {
             Some(last) => last.next = index,
             None => self.first_change = index,
@@ -130,6 +141,10 @@ impl Param {
     }
 
     fn aim(&mut self, normalized: f32) {
+        let speed = match self.glide {
+            Glide::Gentle(frames) if self.moving => self.speed_at(self.progress(frames)),
+            _ => 0.0,
+        };
         self.goal = normalized;
         self.plain = self.spec.plain(normalized);
         match self.glide {
@@ -137,7 +152,8 @@ impl Param {
                 self.travel = normalized;
                 self.moving = false;
             }
-            Glide::Even(frames) => {
+            Glide::Gentle(frames) => {
+                self.speed = speed;
                 self.start = self.travel;
                 self.left = frames;
                 self.moving = true;
@@ -146,14 +162,33 @@ impl Param {
         }
     }
 
+    /// How much of a glide is done, 0..1.
+    fn progress(&self, frames: u32) -> f32 {
+        1.0 - self.left as f32 / frames as f32
+    }
+
+    /// Where the knob is in its glide: the cubic that starts with the speed it had and ends at rest, so
+    /// that the way has no kinks (Hermite interpolation).
+    fn travel_at(&self, x: f32) -> f32 {
+        let way = self.goal - self.start;
+        self.start
+            + x * (self.speed + x * (3.0 * way - 2.0 * self.speed + x * (self.speed - 2.0 * way)))
+    }
+
+    /// The slope of [`Param::travel_at`].
+    fn speed_at(&self, x: f32) -> f32 {
+        let way = self.goal - self.start;
+        self.speed + x * (2.0 * (3.0 * way - 2.0 * self.speed) + x * 3.0 * (self.speed - 2.0 * way))
+    }
+
     fn step(&mut self) {
         match self.glide {
             Glide::AtOnce => self.moving = false,
-            Glide::Even(frames) => {
+            Glide::Gentle(frames) => {
                 self.left = self.left.saturating_sub(1);
                 self.moving = self.left > 0;
                 self.travel = if self.moving {
-                    self.goal + (self.start - self.goal) * (self.left as f32 / frames as f32)
+                    self.travel_at(self.progress(frames)).clamp(0.0, 1.0)
                 } else {
                     self.goal
                 };
@@ -168,7 +203,12 @@ impl Param {
         }
     }
 
-    /// Runs through a call: the travel in each frame, and the exact value in frames in which the knob
+    /// Where its knob stands.
+    pub(super) fn travel(&self) -> f32 {
+        self.travel
+    }
+
+    /// Runs through a call, unless it holds still: the travel in each frame, and the exact value in frames in which the knob
     /// stands still (no number elsewhere).
     pub(super) fn advance(
         &mut self,
@@ -180,11 +220,14 @@ impl Param {
         let mut next = self.first_change;
         (self.first_change, self.last_change) = (NONE, NONE);
         if next == NONE && !self.moving {
-            travel.fill(self.travel);
             return Motion::Still;
         }
         for (frame, (travel, exact)) in travel.iter_mut().zip(exact).enumerate().take(frames) {
-            while let Some(change) = changes.changes.get(next as usize).filter(|change| change.frame as usize <= frame) {
+            while let Some(change) = changes
+                .changes
+                .get(next as usize)
+                .filter(|change| change.frame as usize <= frame)
+            {
                 next = change.next;
                 self.aim(change.normalized);
             }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, Blocks, Instance, Level, Operand, Width};
+use weft_modules::{BlockIndex, Blocks, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Width};
 
 use super::faults::FaultBoard;
 use super::params::Param;
 use super::voices::VoiceLevels;
+use crate::patch::ModuleKey;
 
 /// Everything the audio thread needs to play one patch, allocated beforehand.
 ///
@@ -22,6 +23,8 @@ pub struct Plan {
     /// Nodes that make voices.
     pub(super) sources: Box<[u32]>,
     pub(super) slots: Box<[Option<Place>]>,
+    /// Where modules are, sorted by key; while the same module stands in a plan twice, where it stays.
+    pub(super) keys: Box<[(ModuleKey, u32)]>,
     pub(super) blocks: Blocks,
     pub(super) faults: Arc<FaultBoard>,
 }
@@ -38,20 +41,53 @@ pub(super) enum Step {
     /// Run a module.
     Run(u32),
     /// Copy a mono signal into every lane.
-    Spread { width: Width, from: BlockIndex, to: BlockIndex },
+    Spread {
+        width: Width,
+        from: BlockIndex,
+        to: BlockIndex,
+    },
     /// Copy eight lanes into sixteen.
     Widen { from: BlockIndex, to: BlockIndex },
     /// Sum the lanes; the voices of these nodes are heard here.
-    SumLanes { width: Width, from: BlockIndex, to: BlockIndex, sources: Box<[u32]> },
-    /// Add to what the host hears.
-    Output { left: BlockIndex, right: BlockIndex },
+    SumLanes {
+        width: Width,
+        from: BlockIndex,
+        to: BlockIndex,
+        sources: Box<[u32]>,
+    },
+    /// Add to what the host hears on the left and on the right.
+    Output([Term; 2]),
+    /// Read a signal one frame late.
+    Delay(Late),
+    /// Run modules frame by frame.
+    Loop(Loop),
+}
+
+/// Modules that hear each other through feedback cables.
+pub(super) struct Loop {
+    /// What to do in each frame.
+    pub(super) steps: Box<[Step]>,
+    /// The modules among the steps.
+    pub(super) nodes: Box<[u32]>,
+    /// The signals that feedback cables carry.
+    pub(super) late: Box<[Late]>,
+}
+
+/// A signal that is read one frame late.
+pub(super) struct Late {
+    pub(super) node: u32,
+    pub(super) output: u32,
+    pub(super) width: Width,
+    /// Where it is written.
+    pub(super) from: BlockIndex,
+    /// Where it is read.
+    pub(super) to: BlockIndex,
 }
 
 /// One module of the plan: where it reads and writes.
 pub(super) struct Node {
     pub(super) width: Width,
     pub(super) inputs: Box<[Operand]>,
-    pub(super) params: Box<[Operand]>,
     pub(super) outputs: Box<[BlockIndex]>,
     /// Sums to make before it runs.
     pub(super) mixes: Box<[Mix]>,
@@ -59,15 +95,21 @@ pub(super) struct Node {
     pub(super) knobs: Box<[Mix]>,
     /// Whether a cable moves one of its params.
     pub(super) modulated: bool,
+    /// In loops, the travel of each param through the call.
+    pub(super) travels: Box<[[f32; MAX_FRAMES]]>,
     pub(super) state: Box<NodeState>,
 }
 
-/// What a module remembers from call to call.
+/// What a module remembers from call to call, and takes along when another plan goes on with it.
 pub(super) struct NodeState {
     pub(super) instance: Box<dyn Instance>,
     pub(super) params: Box<[Param]>,
+    /// What the instance reads at each param.
+    pub(super) operands: Box<[Operand]>,
     /// How loud its voices are, for note sources.
     pub(super) voices: VoiceLevels,
+    /// The last frame of each output, for feedback cables.
+    pub(super) late: Box<[[f32; MAX_LANES]]>,
     /// Whether some param may move in the coming call.
     pub(super) moving: bool,
     /// Whether it failed and must not run again.
@@ -89,5 +131,22 @@ impl Plan {
     /// Where modules that misbehave while it plays are counted.
     pub fn faults(&self) -> Arc<FaultBoard> {
         Arc::clone(&self.faults)
+    }
+
+    /// Hands the states of modules over to another plan: pairs of nodes here and there. What stood
+    /// there comes back here.
+    ///
+    /// Realtime safety: moves pointers only.
+    pub(super) fn hand_over(&mut self, to: &mut Plan, pairs: &[(u32, u32)]) {
+        for (here, there) in pairs {
+            if let (Some(here), Some(there)) = (
+                self.nodes.get_mut(*here as usize),
+                to.nodes.get_mut(*there as usize),
+            ) {
+                std::mem::swap(&mut here.state, &mut there.state);
+                // Blocks have other places there, so whoever reads one must be told anew.
+                there.state.moving |= here.modulated;
+            }
+        }
     }
 }

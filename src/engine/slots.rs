@@ -40,7 +40,9 @@ impl SlotInfo {
 
     /// The travel a text means; `None` if it means no value of this param.
     pub fn parse(&self, text: &str) -> Option<f32> {
-        self.spec.parse(text).map(|plain| self.spec.normalized(plain))
+        self.spec
+            .parse(text)
+            .map(|plain| self.spec.normalized(plain))
     }
 
     /// How many steps lie between the ends of a switch; `None` for a knob.
@@ -67,7 +69,9 @@ impl SlotTable {
     /// The slots of a patch. Bindings to modules or params this Weft does not know stay empty.
     pub fn of(patch: &Patch) -> SlotTable {
         let slots = patch.slots.iter().filter_map(|(slot, bound)| {
-            let index = usize::from(*slot).checked_sub(1).filter(|index| *index < SLOTS)?;
+            let index = usize::from(*slot)
+                .checked_sub(1)
+                .filter(|index| *index < SLOTS)?;
             let spec = patch.spec(&bound.module)?;
             let param = &spec.params[spec.param(&bound.param)?];
             if param.setting {
@@ -84,7 +88,9 @@ impl SlotTable {
             };
             Some((index, info))
         });
-        SlotTable { slots: slots.collect() }
+        SlotTable {
+            slots: slots.collect(),
+        }
     }
 
     /// What a slot carries, counted from 0; `None` if it is unbound.

@@ -15,7 +15,11 @@ pub struct HostTransport {
 
 impl Default for HostTransport {
     fn default() -> Self {
-        HostTransport { playing: false, tempo: 120.0, beat: None }
+        HostTransport {
+            playing: false,
+            tempo: 120.0,
+            beat: None,
+        }
     }
 }
 
@@ -48,11 +52,22 @@ impl Clock {
         }
     }
 
+    /// Musical time as it is.
+    pub(super) fn now(&self) -> Transport {
+        self.now
+    }
+
     /// Takes in what the host says at an absolute frame.
     pub(super) fn follow(&mut self, host: &HostTransport, frame: u64) -> Transport {
-        let tempo = if host.tempo.is_finite() { host.tempo.clamp(1.0, 960.0) } else { self.now.tempo };
+        let tempo = if host.tempo.is_finite() {
+            host.tempo.clamp(1.0, 960.0)
+        } else {
+            self.now.tempo
+        };
         let expected = self.now.beat_at(frame);
-        let told = host.beat.filter(|beat| host.playing && beat.is_finite() && beat.abs() < 1e9);
+        let told = host
+            .beat
+            .filter(|beat| host.playing && beat.is_finite() && beat.abs() < 1e9);
         let jumped = told.is_some_and(|beat| (beat - expected).abs() > TOLERANCE);
         if jumped || tempo != self.now.tempo {
             self.now.anchor_frame = frame;
@@ -77,7 +92,14 @@ mod tests {
             for frame in (0..20_000).step_by(block as usize) {
                 // Hosts round in their own ways.
                 let beat = (frame as f64 / 44_100.0) * 133.0 / 60.0;
-                let now = clock.follow(&HostTransport { playing: true, tempo: 133.0, beat: Some(beat) }, frame);
+                let now = clock.follow(
+                    &HostTransport {
+                        playing: true,
+                        tempo: 133.0,
+                        beat: Some(beat),
+                    },
+                    frame,
+                );
                 beats.extend((frame..frame + block).map(|frame| now.beat_at(frame).to_bits()));
             }
             beats.truncate(19_000);
@@ -89,13 +111,45 @@ mod tests {
     #[test]
     fn jumps_tempo_changes_and_standing_still() {
         let mut clock = Clock::new(48_000.0);
-        clock.follow(&HostTransport { playing: true, tempo: 120.0, beat: Some(8.0) }, 0);
+        clock.follow(
+            &HostTransport {
+                playing: true,
+                tempo: 120.0,
+                beat: Some(8.0),
+            },
+            0,
+        );
         assert_eq!(clock.now.beat_at(24_000), 9.0);
-        clock.follow(&HostTransport { playing: true, tempo: 60.0, beat: Some(9.0) }, 24_000);
+        clock.follow(
+            &HostTransport {
+                playing: true,
+                tempo: 60.0,
+                beat: Some(9.0),
+            },
+            24_000,
+        );
         assert_eq!(clock.now.beat_at(72_000), 10.0);
-        clock.follow(&HostTransport { playing: false, tempo: 60.0, beat: Some(0.0) }, 72_000);
-        assert_eq!(clock.now.beat_at(120_000), 11.0, "a standing transport lets clocks run on");
-        clock.follow(&HostTransport { playing: true, tempo: f64::NAN, beat: Some(f64::INFINITY) }, 120_000);
+        clock.follow(
+            &HostTransport {
+                playing: false,
+                tempo: 60.0,
+                beat: Some(0.0),
+            },
+            72_000,
+        );
+        assert_eq!(
+            clock.now.beat_at(120_000),
+            11.0,
+            "a standing transport lets clocks run on"
+        );
+        clock.follow(
+            &HostTransport {
+                playing: true,
+                tempo: f64::NAN,
+                beat: Some(f64::INFINITY),
+            },
+            120_000,
+        );
         assert_eq!(clock.now.beat_at(168_000), 12.0, "nonsense is ignored");
     }
 }

@@ -9,6 +9,9 @@ pub(super) const GRID: u64 = MAX_FRAMES as u64;
 /// period of the lowest notes, so a voice does not seem quiet while its wave crosses zero.
 const DECAY: f32 = 0.93;
 
+/// No voice sounds.
+pub(super) const SILENT: [f32; MAX_LANES] = [0.0; MAX_LANES];
+
 /// How loud the voices of one note source are where they are summed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct VoiceLevels {
@@ -47,11 +50,17 @@ impl NoteQueue {
     const EVENTS: usize = 4 * Self::NOTES;
 
     pub(super) fn new() -> NoteQueue {
-        NoteQueue { events: Vec::with_capacity(Self::EVENTS) }
+        NoteQueue {
+            events: Vec::with_capacity(Self::EVENTS),
+        }
     }
 
     pub(super) fn push(&mut self, event: NoteEvent) {
-        let room = if matches!(event.kind, NoteKind::On { .. }) { Self::NOTES } else { Self::EVENTS };
+        let room = if matches!(event.kind, NoteKind::On { .. }) {
+            Self::NOTES
+        } else {
+            Self::EVENTS
+        };
         if self.events.len() < room {
             self.events.push(event);
         }

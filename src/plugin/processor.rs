@@ -81,16 +81,14 @@ pub fn take_newborn() -> Option<Arc<Shared>> {
 
 impl<V: Variant> Default for Processor<V> {
     fn default() -> Self {
-        let patch = match Patch::from_ron(V::FIRST_PATCH) {
-            Ok((patch, _)) => patch,
-            Err(error) => {
-                nice_error!(
-                    "The built-in first patch of {} is unusable: {error}",
-                    V::NAME
-                );
-                Patch::default()
-            }
-        };
+        let patch = Patch::from_ron(V::FIRST_PATCH).map(|(patch, _)| patch);
+        let patch = patch.unwrap_or_else(|error| {
+            nice_error!(
+                "The built-in first patch of {} is unusable: {error}",
+                V::NAME
+            );
+            Patch::default()
+        });
         let shared = Arc::new(Shared::new(patch));
         NEWBORN.set(Some(Arc::clone(&shared)));
         Processor {
@@ -130,17 +128,9 @@ impl<V: Variant> Plugin for Processor<V> {
             nice_error!("{} cannot run at a sample rate of {rate} Hz.", V::NAME);
             return false;
         }
-        match self.shared.activate(rate) {
-            Ok((player, plans)) => {
-                let frames = config.max_buffer_size as usize;
-                self.running = Some(Running::new(player, plans, frames));
-                true
-            }
-            Err(error) => {
-                nice_error!("The patch cannot be played at {rate} Hz: {error}");
-                false
-            }
-        }
+        let (player, plans) = self.shared.activate(rate);
+        self.running = Some(Running::new(player, plans, config.max_buffer_size as usize));
+        true
     }
 
     fn deactivate(&mut self) {

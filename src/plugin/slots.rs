@@ -226,6 +226,11 @@ fn shown_value(info: &SlotInfo) -> f32 {
     valid(info.value.into()).unwrap_or(0.0)
 }
 
+thread_local! {
+    /// This thread sets slots to what the patch says, which the player knows from its plan.
+    static SHOWING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 /// The host parameters of one plugin instance.
 pub struct SlotBank {
     params: Box<[FloatParam]>,
@@ -246,8 +251,10 @@ impl SlotBank {
                 let (turned, moved) = (Arc::clone(&turned), Arc::clone(&moved));
                 let range = FloatRange::Linear { min: 0.0, max: 1.0 };
                 FloatParam::new(slot_id(slot), 0.0, range).with_callback(Arc::new(move |_| {
-                    moved.mark(slot);
-                    turned.mark(slot);
+                    if !SHOWING.get() {
+                        moved.mark(slot);
+                        turned.mark(slot);
+                    }
                 }))
             })
             .collect();
@@ -274,6 +281,7 @@ impl SlotBank {
 
     fn set_from_view(&self) {
         let view = self.view.load();
+        SHOWING.set(true);
         for (slot, param) in self.params.iter().enumerate() {
             let value = view.bound(slot).map_or(0.0, shown_value);
             // SAFETY: the call is unsafe only to keep plugins from bypassing the host; here the
@@ -281,6 +289,7 @@ impl SlotBank {
             unsafe { param._internal_set_normalized_value(value) };
             self.moved.unmark(slot);
         }
+        SHOWING.set(false);
     }
 
     /// Calls `each` with every binding that was turned since the patch was shown, and its value 0..1.

@@ -1,15 +1,14 @@
 //! The patch of one plugin instance: what the host saves and loads, and what the player is given.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nice_plug::prelude::{nice_error, nice_log};
 
 use super::slots::{SlotBank, SlotView};
-use crate::engine::{CompileError, Player, SlotTable, compile, handover};
-use crate::patch::{Patch, PatchError};
-
-/// The rate a patch is checked at while the host has not named one.
-const USUAL_RATE: f32 = 48_000.0;
+use crate::engine::handover::Receiver;
+use crate::engine::session::Session;
+use crate::engine::{Player, SlotTable};
+use crate::patch::{EditError, ParamRef, Patch, PatchError};
 
 /// Why a saved state was not loaded.
 #[derive(Debug, thiserror::Error)]
@@ -22,25 +21,16 @@ pub enum StateError {
     Patch(#[from] PatchError),
     /// The patch cannot be played.
     #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The player takes no plans.
-    #[error("the host's audio has stood still through many changes; let it run, then load again")]
-    Standstill,
+    Edit(#[from] EditError),
 }
 
 /// What the host's threads and the player share of one instance. Nothing here but
 /// [`SlotBank::heard`] and [`SlotBank::take_turned`] is for the audio thread.
 pub struct Shared {
     /// The host parameters.
-    pub slots: std::sync::Arc<SlotBank>,
-    document: Mutex<Document>,
-}
-
-struct Document {
-    patch: Patch,
-    /// Where new plans go; `None` while the host has the plugin switched off.
-    player: Option<(f32, handover::Sender)>,
-    rescued: Option<Vec<u8>>,
+    pub slots: Arc<SlotBank>,
+    session: Session,
+    rescued: Mutex<Option<Vec<u8>>>,
 }
 
 impl Shared {
@@ -48,27 +38,16 @@ impl Shared {
     pub fn new(patch: Patch) -> Shared {
         let view = SlotView::new(SlotTable::of(&patch));
         Shared {
-            slots: std::sync::Arc::new(SlotBank::new(view)),
-            document: Mutex::new(Document {
-                patch,
-                player: None,
-                rescued: None,
-            }),
+            slots: Arc::new(SlotBank::new(view)),
+            session: Session::new(patch),
+            rescued: Mutex::new(None),
         }
-    }
-
-    fn document(&self) -> MutexGuard<'_, Document> {
-        // A panic elsewhere leaves whole patches behind: they are only ever replaced whole.
-        self.document.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The patch as text, with every slot's present value in it: the plugin's state.
     pub fn save(&self) -> Vec<u8> {
-        let mut document = self.document();
-        if let Some((_, plans)) = &mut document.player {
-            plans.collect();
-        }
-        document.present(&self.slots).to_ron().into_bytes()
+        self.take_in_automation();
+        self.session.committed().to_ron().into_bytes()
     }
 
     /// Replaces the patch by a saved one, while it plays too.
@@ -77,67 +56,61 @@ impl Shared {
     /// If the bytes are damaged or the patch cannot be played. Then nothing changes, and the bytes
     /// are kept: see [`rescued`](Self::rescued).
     pub fn load(&self, bytes: &[u8]) -> Result<(), StateError> {
-        let mut document = self.document();
-        let loaded = document.load(bytes, &self.slots);
+        let loaded = self.try_load(bytes);
         if let Err(error) = &loaded {
             nice_error!(
                 "A saved patch could not be loaded: {error}. The patch that was there plays on, and \
                  the {} bytes that could not be read are kept.",
                 bytes.len()
             );
-            document.rescued = Some(bytes.to_vec());
+            *self.rescued.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes.to_vec());
         }
         loaded
     }
 
-    /// The last saved state that could not be loaded.
-    pub fn rescued(&self) -> Option<Vec<u8>> {
-        self.document().rescued.clone()
-    }
-
-    /// Makes a player for the present patch at a sample rate in hertz. Later plans go to it.
-    ///
-    /// # Errors
-    /// If the patch cannot be played at this rate.
-    pub fn activate(&self, rate: f32) -> Result<(Player, handover::Receiver), CompileError> {
-        let mut document = self.document();
-        let plan = Box::new(compile(&document.present(&self.slots), rate)?);
-        let (plans, receiver) = handover::handover();
-        document.player = Some((rate, plans));
-        Ok((Player::new(plan), receiver))
-    }
-
-    /// The player is gone; new plans wait for the next one.
-    pub fn deactivate(&self) {
-        self.document().player = None;
-    }
-}
-
-impl Document {
-    fn present(&self, slots: &SlotBank) -> Patch {
-        let mut patch = self.patch.clone();
-        slots.for_each_moved(|info, value| {
-            patch.set_value(&info.module, &info.param, info.spec.plain(value));
-        });
-        patch
-    }
-
-    fn load(&mut self, bytes: &[u8], slots: &SlotBank) -> Result<(), StateError> {
+    fn try_load(&self, bytes: &[u8]) -> Result<(), StateError> {
         let text =
             std::str::from_utf8(bytes).map_err(|error| StateError::NotText(error.valid_up_to()))?;
         let (patch, notes) = Patch::from_ron(text)?;
-        let rate = self.player.as_ref().map_or(USUAL_RATE, |(rate, _)| *rate);
-        let plan = Box::new(compile(&patch, rate)?);
+        let view = SlotView::new(SlotTable::of(&patch));
+        self.session.load(patch)?;
         for note in notes {
             nice_log!("{note}");
         }
-        let view = SlotView::new(SlotTable::of(&patch));
-        // The plan goes first: a player that sees the new values has the new plan already.
-        if let Some((_, plans)) = &mut self.player {
-            plans.send(plan).map_err(|_| StateError::Standstill)?;
-        }
-        self.patch = patch;
-        slots.show(view);
+        self.slots.show(view);
         Ok(())
+    }
+
+    /// The last saved state that could not be loaded.
+    pub fn rescued(&self) -> Option<Vec<u8>> {
+        self.rescued
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Makes a player for the present patch at a sample rate in hertz. Later commits go to it.
+    pub fn activate(&self, rate: f32) -> (Player, Receiver) {
+        self.take_in_automation();
+        self.session.activate(rate)
+    }
+
+    /// The player is gone; commits wait for the next one.
+    pub fn deactivate(&self) {
+        self.session.deactivate();
+    }
+
+    /// Has the patch hold what the host turned.
+    fn take_in_automation(&self) {
+        let mut turned = Vec::new();
+        self.slots.for_each_moved(|info, value| {
+            let param = ParamRef {
+                module: info.module.clone(),
+                param: info.param.clone(),
+            };
+            turned.push((param, info.spec.plain(value)));
+        });
+        self.session
+            .automated(turned.iter().map(|(param, plain)| (param, *plain)));
     }
 }

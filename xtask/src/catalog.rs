@@ -127,7 +127,7 @@ fn param(param: &ParamSpec) -> Value {
     };
     let (smoothing, seconds) = match param.smoothing {
         Smoothing::None => ("none", 0.0),
-        Smoothing::Linear(seconds) => ("linear", seconds),
+        Smoothing::Gentle(seconds) => ("linear", seconds),
         Smoothing::Exponential(seconds) => ("exponential", seconds),
     };
     json!({

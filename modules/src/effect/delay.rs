@@ -24,8 +24,8 @@ const LENGTHS: &[&str] = DIVISIONS.split_at(FIRST_DIVISION).1;
 const NO_LOW_CUT: f32 = 10.0;
 const NO_HIGH_CUT: f32 = 20_000.0;
 
-const MODES: &[&str] = &["Stereo", "Ping-pong", "Mono"];
-const TRAVELS: &[&str] = &["Tape", "Fade"];
+const MODES: &[&str] = &["stereo", "ping-pong", "mono"];
+const TRAVELS: &[&str] = &["tape", "fade"];
 
 /// Stereo delay.
 ///

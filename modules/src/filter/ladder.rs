@@ -187,7 +187,7 @@ struct Mode {
 }
 
 const MODE_NAMES: &[&str] = &[
-    "Low 24", "Low 18", "Low 12", "Low 6", "Band 24", "Band 12", "High 24", "High 12",
+    "low 24", "low 18", "low 12", "low 6", "band 24", "band 12", "high 24", "high 12",
 ];
 
 /// The modes in the order of [`MODE_NAMES`]; bands have the gain that lets their middle pass at its

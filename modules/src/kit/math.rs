@@ -32,9 +32,20 @@ pub fn exp2<V: Lanes>(x: V) -> V {
     let fraction = x - (shifted - ROUND);
     let mantissa = polynomial(
         fraction,
-        [1.0, core::f32::consts::LN_2, 0.240_226_47, 0.055_503_288, 0.009_618_489, 0.001_339_993_1, 0.000_153_458_1],
+        [
+            1.0,
+            core::f32::consts::LN_2,
+            0.240_226_47,
+            0.055_503_288,
+            0.009_618_489,
+            0.001_339_993_1,
+            0.000_153_458_1,
+        ],
     );
-    let exponent = shifted.to_bits().wrapping_sub(V::Bits::splat(ROUND.to_bits())).shift_left(23);
+    let exponent = shifted
+        .to_bits()
+        .wrapping_sub(V::Bits::splat(ROUND.to_bits()))
+        .shift_left(23);
     V::from_bits(mantissa.to_bits().wrapping_add(exponent))
 }
 
@@ -55,7 +66,19 @@ pub fn log2<V: Lanes>(x: V) -> V {
     );
     let s = (mantissa - 1.0) / (mantissa + 1.0);
     let square = s * s;
-    s.mul_add(polynomial(square, [2.885_39, 0.961_796_64, 0.577_086_6, 0.411_534_22, 0.342_820_35]), exponent)
+    s.mul_add(
+        polynomial(
+            square,
+            [
+                2.885_39,
+                0.961_796_64,
+                0.577_086_6,
+                0.411_534_22,
+                0.342_820_35,
+            ],
+        ),
+        exponent,
+    )
 }
 
 /// sin(2 pi x), absolute error below 2e-7 for `x` within ±2^20 turns.
@@ -68,7 +91,14 @@ pub fn sin_turns<V: Lanes>(x: V) -> V {
     let turn = folded.select(half - turn, turn);
     turn * polynomial(
         turn * turn,
-        [6.283_185_5, -41.341_7, 81.605_21, -76.703_67, 41.999_99, -14.337_025],
+        [
+            6.283_185_5,
+            -41.341_7,
+            81.605_21,
+            -76.703_67,
+            41.999_99,
+            -14.337_025,
+        ],
     )
 }
 
@@ -108,7 +138,8 @@ mod tests {
         let steps = 40_000;
         (0..=steps)
             .map(|step| {
-                let x = (range.start() + (range.end() - range.start()) * step as f64 / steps as f64) as f32;
+                let x = (range.start() + (range.end() - range.start()) * step as f64 / steps as f64)
+                    as f32;
                 let got = f64::from(f(Mono::<S>::splat(x)).sum());
                 error(got, exact(f64::from(x)))
             })
@@ -130,9 +161,19 @@ mod tests {
         assert!(log < 3e-6, "log2 below 1 {log:e}");
         let log = worst::<Baseline>(log2, f64::log2, 0.5..=2000.0, absolute);
         assert!(log < 1e-6, "log2 {log:e}");
-        let sin = worst::<Baseline>(sin_turns, |x| (std::f64::consts::TAU * x).sin(), -3.0..=3.0, absolute);
+        let sin = worst::<Baseline>(
+            sin_turns,
+            |x| (std::f64::consts::TAU * x).sin(),
+            -3.0..=3.0,
+            absolute,
+        );
         assert!(sin < 2.5e-7, "sin {sin:e}");
-        let cos = worst::<Baseline>(cos_turns, |x| (std::f64::consts::TAU * x).cos(), -3.0..=3.0, absolute);
+        let cos = worst::<Baseline>(
+            cos_turns,
+            |x| (std::f64::consts::TAU * x).cos(),
+            -3.0..=3.0,
+            absolute,
+        );
         assert!(cos < 2.5e-7, "cos {cos:e}");
     }
 
@@ -140,9 +181,12 @@ mod tests {
     fn wide_lanes_give_the_bits_of_one_lane() {
         for step in -400..400 {
             let x = step as f32 * 0.037;
-            let one = [exp2, sin_turns, cos_turns, log2].map(|f: fn(Mono<Baseline>) -> _| f(Mono::splat(x)).sum());
-            let eight = [exp2, sin_turns, cos_turns, log2].map(|f: fn(Eight<Baseline>) -> _| f(Eight::splat(x)).lane(7));
-            let sixteen = [exp2, sin_turns, cos_turns, log2].map(|f: fn(Sixteen<Baseline>) -> _| f(Sixteen::splat(x)).lane(9));
+            let one = [exp2, sin_turns, cos_turns, log2]
+                .map(|f: fn(Mono<Baseline>) -> _| f(Mono::splat(x)).sum());
+            let eight = [exp2, sin_turns, cos_turns, log2]
+                .map(|f: fn(Eight<Baseline>) -> _| f(Eight::splat(x)).lane(7));
+            let sixteen = [exp2, sin_turns, cos_turns, log2]
+                .map(|f: fn(Sixteen<Baseline>) -> _| f(Sixteen::splat(x)).lane(9));
             assert_eq!(one.map(f32::to_bits), eight.map(f32::to_bits), "at {x}");
             assert_eq!(one.map(f32::to_bits), sixteen.map(f32::to_bits), "at {x}");
         }

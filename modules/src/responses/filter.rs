@@ -170,14 +170,14 @@ fn ladder_deviation(corner: f64, k: f64, mode: &str) -> Deviation {
     Deviation::of(&spectra[0], corner, |p| {
         let pole = p + 1.0;
         let top = match mode {
-            "Low 24" => C::from(1.0),
-            "Low 18" => pole,
-            "Low 12" => pole * pole,
-            "Low 6" => pole * pole * pole,
-            "Band 24" => p * p * 4.0,
-            "Band 12" => p * pole * pole * 2.0,
-            "High 24" => p * p * p * p,
-            "High 12" => p * p * pole * pole,
+            "low 24" => C::from(1.0),
+            "low 18" => pole,
+            "low 12" => pole * pole,
+            "low 6" => pole * pole * pole,
+            "band 24" => p * p * 4.0,
+            "band 12" => p * pole * pole * 2.0,
+            "high 24" => p * p * p * p,
+            "high 12" => p * p * pole * pole,
             _ => panic!("no prototype of {mode}"),
         };
         top / (pole * pole * pole * pole + k)
@@ -187,7 +187,7 @@ fn ladder_deviation(corner: f64, k: f64, mode: &str) -> Deviation {
 #[test]
 fn the_ladder_is_its_prototype_in_every_mode() {
     for mode in [
-        "Low 24", "Low 18", "Low 12", "Low 6", "Band 24", "Band 12", "High 24", "High 12",
+        "low 24", "low 18", "low 12", "low 6", "band 24", "band 12", "high 24", "high 12",
     ] {
         let mut worst = Deviation::default();
         for corner in CORNERS.into_iter().chain(HIGH_CORNERS) {
@@ -374,7 +374,7 @@ fn no_movement_upsets_a_filter() {
 
 #[test]
 fn the_ladder_holds_any_level() {
-    for mode in ["Low 24", "High 24"] {
+    for mode in ["low 24", "high 24"] {
         let rig = Rig::new("ladder").hold("drive", 36.0).choose("mode", mode);
         let (loud, _) = stressed(
             rig,

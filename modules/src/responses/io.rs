@@ -89,7 +89,7 @@ fn steps(signal: &[f32]) -> f32 {
 
 #[test]
 fn a_note_starts_and_ends_on_its_frame() {
-    let played = Played::new(sixteen("Poly").note(37, on(69)).note(100, off(69)), 200);
+    let played = Played::new(sixteen("poly").note(37, on(69)).note(100, off(69)), 200);
     let gate = played.lane("gate", 0);
     for (frame, gate) in gate.iter().enumerate() {
         assert_eq!(
@@ -112,7 +112,7 @@ fn a_note_starts_and_ends_on_its_frame() {
 #[test]
 fn sixteen_notes_sound_and_a_seventeenth_takes_the_oldest_inner_voice() {
     let keys: Vec<u8> = (0..16).map(|index| 40 + 3 * index).collect();
-    let mut rig = sixteen("Poly");
+    let mut rig = sixteen("poly");
     for key in &keys {
         rig = rig.note(10, on(*key));
     }
@@ -169,7 +169,7 @@ fn sixteen_notes_sound_and_a_seventeenth_takes_the_oldest_inner_voice() {
 
 #[test]
 fn the_quietest_released_voice_is_stolen_first() {
-    let mut rig = sixteen("Poly");
+    let mut rig = sixteen("poly");
     for key in 0..16 {
         rig = rig.note(0, on(40 + key));
     }
@@ -195,7 +195,7 @@ fn the_quietest_released_voice_is_stolen_first() {
 
 #[test]
 fn fewer_voices_than_lanes_are_respected() {
-    let mut rig = sixteen("Poly").hold("voices", 3.0);
+    let mut rig = sixteen("poly").hold("voices", 3.0);
     for key in 0..6 {
         rig = rig.note(u64::from(key), on(60 + key));
     }
@@ -209,7 +209,7 @@ fn fewer_voices_than_lanes_are_respected() {
 #[test]
 fn a_repeated_key_starts_its_own_voice_again() {
     let played = Played::new(
-        sixteen("Poly")
+        sixteen("poly")
             .note(0, on(60))
             .note(50, on(60))
             .note(80, off(60))
@@ -226,7 +226,7 @@ fn a_repeated_key_starts_its_own_voice_again() {
 
 #[test]
 fn the_pedal_holds_notes() {
-    let rig = sixteen("Poly")
+    let rig = sixteen("poly")
         .note(0, control(64, 1.0))
         .note(1, on(60))
         .note(10, off(60))
@@ -241,7 +241,7 @@ fn the_pedal_holds_notes() {
         "with the velocity of its key"
     );
 
-    let rig = sixteen("Mono")
+    let rig = sixteen("mono")
         .note(0, control(64, 1.0))
         .note(1, on(60))
         .note(10, off(60))
@@ -256,7 +256,7 @@ fn the_pedal_holds_notes() {
 #[test]
 fn panic_messages_release_or_silence_everything() {
     for (number, velocity) in [(123, 0.8), (120, 0.0)] {
-        for mode in ["Poly", "Mono", "Legato", "Unison"] {
+        for mode in ["poly", "mono", "legato", "unison"] {
             let rig = sixteen(mode)
                 .note(0, control(64, 1.0))
                 .note(0, on(60))
@@ -272,7 +272,7 @@ fn panic_messages_release_or_silence_everything() {
             );
         }
     }
-    let rig = sixteen("Poly")
+    let rig = sixteen("poly")
         .note(0, on(60))
         .note(0, event(0, NoteKind::Bend(0.5)))
         .note(0, control(1, 0.7));
@@ -292,7 +292,7 @@ fn panic_messages_release_or_silence_everything() {
 fn a_choked_note_stops_at_once() {
     let choke = |id| event(0, NoteKind::Choke { key: 60, id });
     let played = Played::new(
-        sixteen("Poly")
+        sixteen("poly")
             .note(0, on(60))
             .note(0, on(62))
             .note(40, choke(-1)),
@@ -304,7 +304,7 @@ fn a_choked_note_stops_at_once() {
         (0.0, 1.0)
     );
     let played = Played::new(
-        sixteen("Mono")
+        sixteen("mono")
             .note(0, on(60))
             .note(0, on(62))
             .note(40, choke(-1)),
@@ -315,7 +315,7 @@ fn a_choked_note_stops_at_once() {
 
 #[test]
 fn mono_goes_back_to_held_keys_and_starts_anew() {
-    let rig = sixteen("Mono")
+    let rig = sixteen("mono")
         .note(0, on(60))
         .note(200, on(67))
         .note(400, off(67))
@@ -337,8 +337,8 @@ fn mono_goes_back_to_held_keys_and_starts_anew() {
 
 #[test]
 fn priorities_decide_which_key_sounds() {
-    for (priority, expected) in [("Last", 64), ("Low", 55), ("High", 72)] {
-        let mut rig = sixteen("Legato").choose("priority", priority);
+    for (priority, expected) in [("last", 64), ("low", 55), ("high", 72)] {
+        let mut rig = sixteen("legato").choose("priority", priority);
         for (index, key) in [60, 72, 55, 64].into_iter().enumerate() {
             rig = rig.note(10 * index as u64, on(key));
         }
@@ -352,7 +352,7 @@ fn priorities_decide_which_key_sounds() {
 
 #[test]
 fn legato_ties_overlapping_notes() {
-    let rig = sixteen("Legato")
+    let rig = sixteen("legato")
         .note(0, on(60))
         .note(200, on(67))
         .note(300, off(60))
@@ -379,7 +379,7 @@ fn legato_ties_overlapping_notes() {
 
 #[test]
 fn unison_stacks_voices_symmetrically() {
-    let rig = sixteen("Unison")
+    let rig = sixteen("unison")
         .hold("unison", 5.0)
         .hold("detune", 24.0)
         .hold("spread", 0.5);
@@ -402,8 +402,8 @@ fn unison_stacks_voices_symmetrically() {
 #[test]
 fn glides_arrive_when_they_should() {
     let glide = |rig: Rig| rig.hold("glide", 0.1).note(0, on(60)).note(1_000, on(72));
-    for mode in ["Mono", "Legato", "Poly"] {
-        let lane = usize::from(mode == "Poly");
+    for mode in ["mono", "legato", "poly"] {
+        let lane = usize::from(mode == "poly");
         let played = Played::new(glide(sixteen(mode)), 7_000);
         let pitch = played.lane("pitch", lane);
         assert!((pitch[999 + 2_400] - 0.5).abs() < 1e-3, "{mode} half-way");
@@ -413,9 +413,9 @@ fn glides_arrive_when_they_should() {
         );
         assert!(steps(&pitch[1_000..]) < 3e-4, "{mode} evenly");
     }
-    let apart = sixteen("Mono")
+    let apart = sixteen("mono")
         .hold("glide", 0.1)
-        .choose("glide-mode", "Legato");
+        .choose("glide-mode", "legato");
     let played = Played::new(
         apart.note(0, on(60)).note(900, off(60)).note(9_000, on(72)),
         9_010,
@@ -425,13 +425,13 @@ fn glides_arrive_when_they_should() {
         1.0,
         "notes apart do not glide"
     );
-    let tied = Played::new(glide(sixteen("Mono").choose("glide-mode", "Legato")), 2_000);
+    let tied = Played::new(glide(sixteen("mono").choose("glide-mode", "legato")), 2_000);
     assert!(tied.at("pitch", 1_999, 0) < 0.5, "overlapping ones do");
 }
 
 #[test]
 fn tuning_adds_up() {
-    let rig = sixteen("Poly")
+    let rig = sixteen("poly")
         .hold("octave", -1.0)
         .hold("transpose", 7.0)
         .hold("tune", 50.0)
@@ -465,7 +465,7 @@ fn tuning_adds_up() {
         "{pitch} {expected}: all of it on the first frame"
     );
     for key in 12..=120 {
-        let pitch = f64::from(Played::new(sixteen("Poly").note(0, on(key)), 1).at("pitch", 0, 0));
+        let pitch = f64::from(Played::new(sixteen("poly").note(0, on(key)), 1).at("pitch", 0, 0));
         let cents = (pitch - (f64::from(key) - 60.0) / 12.0) * 1200.0;
         assert!(cents.abs() < 1e-3, "key {key}: {cents}");
     }
@@ -473,7 +473,7 @@ fn tuning_adds_up() {
 
 #[test]
 fn controllers_move_smoothly_from_their_frame() {
-    let rig = sixteen("Poly")
+    let rig = sixteen("poly")
         .note(0, on(60))
         .note(100, event(0, NoteKind::ChannelPressure(1.0)))
         .note(100, control(74, 0.5));
@@ -485,7 +485,7 @@ fn controllers_move_smoothly_from_their_frame() {
         "2 ms from its frame on"
     );
     assert_eq!(played.at("timbre", 399, 0), 0.5);
-    let sudden = sixteen("Poly")
+    let sudden = sixteen("poly")
         .hold("smooth", 0.0)
         .note(0, on(60))
         .note(100, event(0, NoteKind::ChannelPressure(1.0)));
@@ -505,7 +505,7 @@ fn expressions_reach_their_own_note() {
             },
         )
     };
-    let rig = sixteen("Poly").note(0, named(60, 7)).note(0, named(64, 8));
+    let rig = sixteen("poly").note(0, named(60, 7)).note(0, named(64, 8));
     let rig = rig.note(
         10,
         event(
@@ -563,7 +563,7 @@ fn mpe_fingers_bend_alone_and_the_master_bends_all() {
             },
         )
     };
-    let rig = sixteen("Poly").hold("mpe", 1.0).hold("smooth", 0.0);
+    let rig = sixteen("poly").hold("mpe", 1.0).hold("smooth", 0.0);
     let rig = rig
         .note(0, event(1, NoteKind::Bend(0.25)))
         .note(0, on(1, 60))
@@ -648,7 +648,7 @@ fn other_channels_are_not_heard_where_one_is_chosen() {
         )
     };
     let played = Played::new(
-        sixteen("Poly")
+        sixteen("poly")
             .hold("channel", 3.0)
             .note(0, on(2, 60))
             .note(0, on(3, 64)),
@@ -659,7 +659,7 @@ fn other_channels_are_not_heard_where_one_is_chosen() {
 
 #[test]
 fn a_note_without_length_is_not_lost() {
-    let played = Played::new(sixteen("Poly").note(5, on(60)).note(5, off(60)), 20);
+    let played = Played::new(sixteen("poly").note(5, on(60)).note(5, off(60)), 20);
     assert_eq!(played.gates(), 1.0);
     assert_eq!(played.at("trigger", 5, 0), 1.0);
 }
@@ -716,7 +716,7 @@ fn storm(sane: bool) -> Vec<(u64, NoteEvent)> {
 
 #[test]
 fn a_storm_of_events_does_not_depend_on_cuts_and_leaves_no_note_hanging() {
-    for mode in ["Poly", "Mono", "Legato", "Unison"] {
+    for mode in ["poly", "mono", "legato", "unison"] {
         let rig = || {
             let mut rig = sixteen(mode).hold("glide", 0.01);
             rig.notes = storm(true);
@@ -757,7 +757,7 @@ fn a_storm_of_events_does_not_depend_on_cuts_and_leaves_no_note_hanging() {
 
 #[test]
 fn nonsense_is_survived() {
-    for mode in ["Poly", "Mono", "Legato", "Unison"] {
+    for mode in ["poly", "mono", "legato", "unison"] {
         for mpe in [0.0, 1.0] {
             let mut rig = sixteen(mode).hold("mpe", mpe);
             rig.notes = storm(false);
@@ -774,7 +774,7 @@ fn nonsense_is_survived() {
 #[test]
 fn moving_knobs_do_not_change_a_held_value() {
     let rig = || {
-        let mut rig = sixteen("Unison").hold("glide", 0.01);
+        let mut rig = sixteen("unison").hold("glide", 0.01);
         rig.notes = storm(true);
         rig
     };

@@ -14,11 +14,11 @@ pub(super) enum Mode {
 }
 
 /// Names of the modes, in their order.
-pub(super) const MODES: &[&str] = &["Poly", "Mono", "Legato", "Unison"];
+pub(super) const MODES: &[&str] = &["poly", "mono", "legato", "unison"];
 /// Names of the priorities, in their order.
-pub(super) const PRIORITIES: &[&str] = &["Last", "Low", "High"];
+pub(super) const PRIORITIES: &[&str] = &["last", "low", "high"];
 /// Names of the glide modes, in their order.
-pub(super) const GLIDES: &[&str] = &["Always", "Legato"];
+pub(super) const GLIDES: &[&str] = &["always", "legato"];
 
 /// Indices of the params this reads.
 pub(super) mod index {

@@ -84,10 +84,10 @@ fn modes_send_echoes_where_they_belong() {
     let rig = || clean().hold("feedback", 0.5).feed("left", impulse);
     let outputs = rig().run(1_000);
     assert!(echoes(&outputs[1]).is_empty(), "sides are apart in stereo");
-    let outputs = rig().choose("mode", "Ping-pong").run(1_500);
+    let outputs = rig().choose("mode", "ping-pong").run(1_500);
     assert_eq!(echoes(&outputs[0])[..2], [(480, 0.5), (1_248, 0.125)]);
     assert_eq!(echoes(&outputs[1])[0], (768, 0.25));
-    let outputs = rig().choose("mode", "Mono").hold("link", 1.0).run(1_000);
+    let outputs = rig().choose("mode", "mono").hold("link", 1.0).run(1_000);
     assert_eq!(echoes(&outputs[0]), [(480, 1.0), (960, 0.5)]);
     assert_eq!(
         outputs[0], outputs[1],
@@ -210,16 +210,16 @@ fn a_new_time_does_not_click() {
         );
         rig.run(192_000)[0][24_000..].to_vec()
     };
-    let plain = corner(&moved("Tape", 0.2, 0.2));
+    let plain = corner(&moved("tape", 0.2, 0.2));
     for (from, to) in [(0.2, 0.35), (0.35, 0.2), (0.01, 0.4), (0.4, 0.01)] {
-        let tape = moved("Tape", from, to);
+        let tape = moved("tape", from, to);
         // A tape that runs four times as fast bends sixteen times as sharply.
         assert!(
             corner(&tape) < plain * 16.5,
             "{from} to {to}: {} {plain}",
             corner(&tape)
         );
-        let fade = moved("Fade", from, to);
+        let fade = moved("fade", from, to);
         assert!(
             corner(&fade) < plain * 1.6,
             "{from} to {to}: {} {plain}",
