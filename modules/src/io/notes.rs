@@ -27,7 +27,7 @@ use crate::spec::{
 
 /// Plays the host's notes on one, eight or sixteen voices, one per lane.
 ///
-/// Which voice a note takes, and from whom, is told at [`voices::choose`]. A note that takes a voice
+/// Which voice a note takes, and from whom, is told in `notes/voices.rs`. A note that takes a voice
 /// over which still sounds starts with a gate that is down for one frame, so that envelopes start
 /// again from where they are, and its values arrive within 2 ms. All other notes start on their very
 /// frame.
