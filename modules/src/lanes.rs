@@ -612,11 +612,21 @@ macro_rules! wide_lanes {
             }
             #[inline(always)]
             fn min(self, other: Self) -> Self {
-                $name(self.0.simd_lt(other.0).select(self.0, other.0))
+                // The instruction of x86 is just this choice; others differ for what is no number.
+                $name(if cfg!(target_arch = "x86_64") {
+                    self.0.min(other.0)
+                } else {
+                    self.0.simd_lt(other.0).select(self.0, other.0)
+                })
             }
             #[inline(always)]
             fn max(self, other: Self) -> Self {
-                $name(self.0.simd_gt(other.0).select(self.0, other.0))
+                // As in `min`.
+                $name(if cfg!(target_arch = "x86_64") {
+                    self.0.max(other.0)
+                } else {
+                    self.0.simd_gt(other.0).select(self.0, other.0)
+                })
             }
             #[inline(always)]
             fn abs(self) -> Self {

@@ -13,7 +13,7 @@ pub enum Fault {
 
 /// How often each module of a plan misbehaved.
 ///
-/// The audio thread counts, any thread reads. Realtime safety: [`FaultBoard::count`] only adds to an
+/// The audio thread counts, any thread reads. Realtime safety: counting only adds to an
 /// atomic.
 #[derive(Debug)]
 pub struct FaultBoard {

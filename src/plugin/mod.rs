@@ -1,7 +1,7 @@
 //! The plugin as hosts see it: Weft, the instrument, and Weft FX, the effect.
 //!
 //! One [`Processor`] serves both; a [`Variant`] says what differs. What nice-plug does not offer is
-//! added around its wrappers in [`clap`] and [`vst3`]: live parameter names, the patch as state, and
+//! added around its wrappers in `clap.rs` and `vst3.rs`: live parameter names, the patch as state, and
 //! patience with hosts that break the rules.
 
 mod buffers;

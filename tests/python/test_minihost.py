@@ -139,8 +139,9 @@ def test_a_changed_rate_keeps_the_pitch(weft, tmp_path, rate):
     sound = instance.play(int(rate), [(0, 0x90, 69, 100)])[0]
     half = sound[sound.size // 2 :]
     spectrum = np.abs(np.fft.rfft(half * np.hanning(half.size)))
-    heard = np.fft.rfftfreq(half.size, 1 / rate)[spectrum.argmax()]
-    assert heard == pytest.approx(440.0, abs=4.0)
+    # The filter may lift an overtone above the fundamental, so the lowest strong partial counts.
+    lowest = np.flatnonzero(spectrum > spectrum.max() / 10)[0]
+    assert np.fft.rfftfreq(half.size, 1 / rate)[lowest] == pytest.approx(440.0, abs=4.0)
 
 
 def test_state_in_a_fresh_instance_sounds_the_same(weft, tmp_path):
