@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use weft::patch::{
     BuildError, Cable, CableFault, Changed, Circle, Edit, EditError, History, LAST_SLOT,
     LONGEST_NAME, LONGEST_NOTES, ModuleKey, ParamRef, Patch, PortRef, Reach, STEPS, SlotFault,
+    Transition,
 };
 use weft_modules::{CATALOG, ParamKind, ParamSpec};
 
@@ -1568,8 +1569,14 @@ fn some_edit(patch: &Patch, dice: Dice) -> Edit {
         21 => Edit::Unbind {
             slot: some_slot(patch, a),
         },
-        22 => match a % 3 {
+        22 => match a % 4 {
             0 => Edit::SetName { name: some_text(b) },
+            3 => Edit::SetTransition {
+                transition: Transition {
+                    fade: some_number(b),
+                    tail: some_number(c),
+                },
+            },
             1 => Edit::SetColor {
                 module: some_module(patch, c),
                 color: Some(some_text(b)),

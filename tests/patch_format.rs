@@ -900,16 +900,19 @@ fn patch_text() -> impl Strategy<Value = String> {
         any::<bool>(),
     );
     let slots = proptest::option::of(vec((0_i64..1030, any::<[Index; 2]>()), 0..12));
-    (text(), modules, vec(cable, 0..12), slots).prop_map(|(name, modules, cables, slots)| {
+    let times = proptest::option::of((-2_f32..20.0, -2_f32..20.0));
+    let parts = (text(), times, modules, vec(cable, 0..12), slots);
+    parts.prop_map(|(name, times, modules, cables, slots)| {
         let modules: Vec<_> = modules.into_iter().collect();
         let specs: Vec<_> = modules
             .iter()
             .map(|(_, module)| weft_modules::find(&module.0).map(|entry| &entry.spec))
             .collect();
-        let mut text = format!(
-            "Patch(format: 1, name: {:?}, modules: {{",
-            name.unwrap_or_default()
-        );
+        let mut text = format!("Patch(format: 1, name: {:?}, ", name.unwrap_or_default());
+        if let Some((fade, tail)) = times {
+            write!(text, "transition: (fade: {fade}, tail: {tail}), ").unwrap();
+        }
+        text.push_str("modules: {");
         for ((id, (kind, version, params, place, color, notes)), spec) in modules.iter().zip(&specs)
         {
             write!(text, "{id:?}: (type: {kind:?}, params: {{").unwrap();

@@ -21,24 +21,6 @@ use super::handover::{Receiver, Sender, Turn, handover};
 use super::{Plan, Player};
 use crate::patch::{Changed, Edit, EditError, History, ModuleKey, ParamRef, Patch};
 
-/// How patches give way to each other.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Transition {
-    /// Seconds in which cables and whole patches fade, 0 to 10.
-    pub fade: f32,
-    /// Seconds for which a replaced patch may ring out, 0 to 10.
-    pub tail: f32,
-}
-
-impl Default for Transition {
-    fn default() -> Self {
-        Transition {
-            fade: 0.01,
-            tail: 5.0,
-        }
-    }
-}
-
 /// Far longer than any patch takes to compile.
 const COMPILING: Duration = Duration::from_secs(2);
 
@@ -142,7 +124,6 @@ struct Desk {
     link: Option<Link>,
     /// Counts activations and deactivations.
     generation: u64,
-    transition: Transition,
     closing: bool,
 }
 
@@ -179,7 +160,6 @@ impl Session {
                 at_work: None,
                 link: None,
                 generation: 0,
-                transition: Transition::default(),
                 closing: false,
             }),
             wake: Condvar::new(),
@@ -194,22 +174,6 @@ impl Session {
             shared,
             worker: worker.ok(),
         }
-    }
-
-    /// How patches give way to each other from now on; values outside the ranges are limited.
-    pub fn set_transition(&self, transition: Transition) {
-        let legal = |seconds: f32, default: f32| {
-            if seconds.is_nan() {
-                default
-            } else {
-                seconds.clamp(0.0, 10.0)
-            }
-        };
-        let default = Transition::default();
-        self.shared.desk().transition = Transition {
-            fade: legal(transition.fade, default.fade),
-            tail: legal(transition.tail, default.tail),
-        };
     }
 
     /// The patch that sounds.

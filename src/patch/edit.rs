@@ -5,7 +5,7 @@ mod change;
 mod error;
 mod step;
 
-use super::{Cable, ParamRef, Patch, PortRef};
+use super::{Cable, ParamRef, Patch, PortRef, Transition};
 
 pub(super) use apply::Editor;
 pub(super) use change::Change;
@@ -115,6 +115,11 @@ pub enum Edit {
     SetName {
         /// At most [`LONGEST_NAME`] characters.
         name: String,
+    },
+    /// Says how the patch gives way when it is changed while it plays.
+    SetTransition {
+        /// Limited to its ranges.
+        transition: Transition,
     },
     /// Colours a module's box.
     SetColor {

@@ -18,6 +18,7 @@ mod key;
 mod module;
 mod note;
 mod slots;
+mod transition;
 mod value;
 
 use std::collections::BTreeMap;
@@ -36,12 +37,15 @@ pub use key::ModuleKey;
 pub use module::{Module, Modules};
 pub use note::PatchNote;
 pub use slots::{LAST_SLOT, SlotFault};
+pub use transition::Transition;
 
 /// The document.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Patch {
     /// What people call it.
     pub name: String,
+    /// How it gives way when it is changed while it plays.
+    pub transition: Transition,
     /// The modules in the order they were written.
     pub modules: Modules,
     /// The cables in the order they were written. Some may lead nowhere: see [`Patch::fault`].

@@ -33,6 +33,13 @@ pub enum PatchNote {
         /// The param.
         param: String,
     },
+    /// A time of the transition was out of its range.
+    Transition {
+        /// The fade used, in seconds.
+        fade: String,
+        /// The tail used, in seconds.
+        tail: String,
+    },
     /// A value was out of range or between steps.
     Limited {
         /// The module's id.
@@ -169,6 +176,10 @@ impl fmt::Display for PatchNote {
                     "{written} is no value of {module}.{param}; its default {used} is used."
                 )
             }
+            PatchNote::Transition { fade, tail } => write!(
+                f,
+                "The times of the transition are limited to 0 to 10 seconds: fade {fade}, tail {tail}."
+            ),
             PatchNote::NotAPosition { module } => {
                 write!(
                     f,

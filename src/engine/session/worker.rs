@@ -64,7 +64,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
         if desk.closing {
             return Outcome::Closed;
         }
-        let (live, generation, transition) = (desk.live.clone(), desk.generation, desk.transition);
+        let (live, generation) = (desk.live.clone(), desk.generation);
         let Some(sample_rate) = desk.link.as_ref().map(|link| link.sample_rate) else {
             let mut desk = desk;
             desk.live = desk.caught_up(playing);
@@ -89,7 +89,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                         to,
                         &playing.patch,
                         sample_rate,
-                        frames(transition.fade),
+                        frames(playing.patch.transition.fade),
                     )
                 })
                 .flatten();
@@ -97,8 +97,8 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                 Some(splice) => Delivery::Splice(Box::new(splice)),
                 None => {
                     let manner = Manner {
-                        fade: frames(transition.fade),
-                        tail: frames(transition.tail),
+                        fade: frames(playing.patch.transition.fade),
+                        tail: frames(live.patch.transition.tail),
                     };
                     let replacement =
                         Replacement::compile(from, to, &playing.patch, sample_rate, manner);

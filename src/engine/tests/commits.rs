@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::engine::handover::Receiver;
-use crate::engine::session::{Outcome, Session, Ticket, Transition};
+use crate::engine::session::{Outcome, Session, Ticket};
 use crate::patch::{Cable, Edit};
 
 const BLOCK: usize = 64;
@@ -276,11 +276,8 @@ fn no_kind_of_edit_clicks() {
 
 #[test]
 fn the_measure_hears_a_swap_without_a_fade() {
-    let mut stage = Stage::new(TONE);
-    stage.session.set_transition(Transition {
-        fade: 0.0,
-        tail: 0.0,
-    });
+    let mut stage =
+        Stage::new(&TONE.replace("name: \"\",", "name: \"\", transition: (fade: 0.0),"));
     stage.run(6_400);
     stage.edit(&[disconnect("vca.out -> out.left")]);
     let at = stage.commit();
@@ -293,15 +290,11 @@ fn the_measure_hears_a_swap_without_a_fade() {
 fn a_whole_patch_is_replaced_at_equal_power() {
     let tone = |pitch: f32| {
         format!(
-            r#"Patch(format: 1, name: "", modules: {{ "osc": (type: "sine", params: {{"pitch": {pitch}}}),
+            r#"Patch(format: 1, name: "", transition: (fade: 0.5, tail: 0.0), modules: {{ "osc": (type: "sine", params: {{"pitch": {pitch}}}),
             "out": (type: "audio-out", params: {{"limit": false}}) }}, cables: ["osc.out -> out.left * 0.5"])"#
         )
     };
     let mut stage = Stage::new(&tone(1.0));
-    stage.session.set_transition(Transition {
-        fade: 0.5,
-        tail: 0.0,
-    });
     stage.run(12_800);
     stage.session.load(patch(&tone(2.31))).expect("loads");
     let at = stage.commit();
@@ -322,7 +315,7 @@ fn a_whole_patch_is_replaced_at_equal_power() {
 
 #[test]
 fn what_rings_rings_out_and_then_ends() {
-    let ringing = r#"Patch(format: 1, name: "", modules: { "notes": (type: "notes"), "osc": (type: "saw"),
+    let ringing = r#"Patch(format: 1, name: "", transition: (tail: 2.0), modules: { "notes": (type: "notes"), "osc": (type: "saw"),
         "env": (type: "adsr", params: {"release": 0.8}), "vca": (type: "vca"), "echo": (type: "delay", params: {"feedback": 0.6}),
         "out": (type: "audio-out", params: {"level": -12.0}) },
       cables: ["notes.pitch -> osc.pitch", "notes.gate -> env.gate", "osc.out -> vca.in", "env.out -> vca.level",
@@ -330,10 +323,6 @@ fn what_rings_rings_out_and_then_ends() {
     let silent =
         r#"Patch(format: 1, name: "", modules: { "out": (type: "audio-out") }, cables: [])"#;
     let mut stage = Stage::new(ringing);
-    stage.session.set_transition(Transition {
-        fade: 0.01,
-        tail: 2.0,
-    });
     stage.block(&[on(0, 50)]);
     stage.run(24_000);
     stage.session.load(patch(silent)).expect("loads");

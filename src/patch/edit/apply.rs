@@ -89,6 +89,13 @@ impl<'p> Editor<'p> {
                 }
                 Ok(())
             }
+            Edit::SetTransition { transition } => {
+                let transition = transition.legal();
+                if self.patch.transition != transition {
+                    self.make(Reach::Layout, Change::Transition(transition));
+                }
+                Ok(())
+            }
             Edit::SetColor { module, color } => {
                 let place = self.module(module)?;
                 check_length(color.as_ref(), LONGEST_NAME, || {

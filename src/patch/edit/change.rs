@@ -1,12 +1,14 @@
 //! The small changes that edits are made of. Each is undone by the one that making it gives back.
 
-use crate::patch::{Cable, Module, ParamRef, Patch};
+use crate::patch::{Cable, Module, ParamRef, Patch, Transition};
 
 /// A change of a patch. Places count from 0 and are those at the time of the change.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
     /// Calls the patch otherwise.
     Name(String),
+    /// Gives way otherwise.
+    Transition(Transition),
     /// Puts a module at a place.
     AddModule(usize, String, Box<Module>),
     /// Takes the module out of a place.
@@ -62,6 +64,9 @@ impl Patch {
         use std::mem::replace;
         match change {
             Change::Name(name) => Change::Name(replace(&mut self.name, name)),
+            Change::Transition(transition) => {
+                Change::Transition(replace(&mut self.transition, transition))
+            }
             Change::AddModule(place, id, module) => {
                 self.modules.insert(place, id, *module);
                 Change::RemoveModule(place)

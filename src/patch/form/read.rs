@@ -14,7 +14,7 @@ use super::{FORMAT, LARGEST_TEXT, options};
 use crate::patch::edit::Editor;
 use crate::patch::ids::{is_id, quote};
 use crate::patch::value::{Reading, read};
-use crate::patch::{Cable, LAST_SLOT, Module, ParamRef, Patch, PatchError, PatchNote};
+use crate::patch::{Cable, LAST_SLOT, Module, ParamRef, Patch, PatchError, PatchNote, Transition};
 
 impl Patch {
     /// Reads a patch. The notes tell what was odd in it.
@@ -38,9 +38,16 @@ impl Patch {
         }
         let mut patch = Patch {
             name: document.name,
+            transition: document.transition.legal(),
             ..Patch::default()
         };
         let mut notes = Vec::new();
+        if patch.transition != document.transition {
+            notes.push(PatchNote::Transition {
+                fade: patch.transition.fade.to_string(),
+                tail: patch.transition.tail.to_string(),
+            });
+        }
         for (id, written) in document.modules.0 {
             if !is_id(&id) {
                 return Err(PatchError::BadId { id: quote(&id) });
@@ -204,6 +211,8 @@ struct Document {
     format: u32,
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    transition: Transition,
     #[serde(default)]
     modules: Pairs<String, ModuleIn>,
     #[serde(default)]

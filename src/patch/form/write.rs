@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::{FORMAT, options};
 use crate::patch::value::Saved;
-use crate::patch::{Cable, Module, Patch};
+use crate::patch::{Cable, Module, Patch, Transition};
 
 /// How many characters a module may take to stand in one line.
 const LONGEST_LINE: usize = 100;
@@ -24,6 +24,7 @@ impl Patch {
         let document = DocumentOut::Patch {
             format: FORMAT,
             name: &self.name,
+            transition: &self.transition,
             modules: Ordered(modules.collect()),
             cables: self.cables.iter().map(Cable::to_string).collect(),
             slots: self
@@ -58,6 +59,8 @@ enum DocumentOut<'a> {
     Patch {
         format: u32,
         name: &'a str,
+        #[serde(skip_serializing_if = "Transition::is_usual")]
+        transition: &'a Transition,
         modules: Ordered<&'a str, Box<RawValue>>,
         cables: Vec<String>,
         slots: BTreeMap<u16, String>,
