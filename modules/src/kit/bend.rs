@@ -1,35 +1,7 @@
 //! Ways from 0 to 1 that are straight or bent like the charge of a capacitor.
 
-use crate::kit::math::polynomial;
-use crate::lanes::{LaneBits, LaneMask, Lanes};
-
-/// 2^x - 1, relative error below 1e-6 however small `x` is; `x` is limited to ±126.
-#[inline(always)]
-pub fn exp2_minus_1<V: Lanes>(x: V) -> V {
-    const ROUND: f32 = 12_582_912.0;
-    let x = x.clamp(-126.0, 126.0);
-    let shifted = x + ROUND;
-    let fraction = x - (shifted - ROUND);
-    // 2^f - 1 without its cancellation: the polynomial of `exp2` with the constant term left out.
-    let mantissa = fraction
-        * polynomial(
-            fraction,
-            [
-                core::f32::consts::LN_2,
-                0.240_226_47,
-                0.055_503_288,
-                0.009_618_489,
-                0.001_339_993_1,
-                0.000_153_458_1,
-            ],
-        );
-    let exponent = shifted
-        .to_bits()
-        .wrapping_sub(V::Bits::splat(ROUND.to_bits()))
-        .shift_left(23);
-    let whole = V::from_bits(V::splat(1.0).to_bits().wrapping_add(exponent));
-    whole.mul_add(mantissa, whole - 1.0)
-}
+use crate::kit::math::exp2_minus_1;
+use crate::lanes::{LaneMask, Lanes};
 
 /// How many octaves a full bend's exponential falls from start to end: 60 dB.
 const OCTAVES: f32 = 9.965_784;

@@ -1,7 +1,7 @@
 //! Slew limiter.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
-use crate::kit::bend::exp2_minus_1;
+use crate::kit::math::exp2_minus_1;
 use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, choice, modulation, seconds};
