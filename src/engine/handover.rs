@@ -175,6 +175,14 @@ impl Receiver {
         new
     }
 
+    /// Whether a whole patch is here and waits for the one before the last to end. What hosts do to
+    /// slots is meant for the one that waits.
+    ///
+    /// Realtime safety: yes.
+    pub fn holds_patch(&self) -> bool {
+        matches!(self.waiting, Some(Delivery::Replacement(_)))
+    }
+
     fn ship(&mut self) {
         if let Some(done) = self.stranded.take()
             && let Err(PushError::Full(done)) = self.returned.push(done)

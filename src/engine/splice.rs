@@ -142,7 +142,10 @@ impl Splice {
 /// (Perlin, "Improving noise", 2002). Values at `x` and `1 - x` add up to 1.
 pub(super) fn smootherstep(x: f32) -> f32 {
     let x = x.clamp(0.0, 1.0);
-    x * x * x * (x * (x * 6.0 - 15.0) + 10.0)
+    // From the nearer end: further out the terms cancel, and what is rounded away is heard as noise.
+    let near = x.min(1.0 - x);
+    let step = near * near * near * (near * (near * 6.0 - 15.0) + 10.0);
+    if x > 0.5 { 1.0 - step } else { step }
 }
 
 /// Modules and cables of two patches in one graph, cables fading from the one to the other.

@@ -12,7 +12,7 @@ use nice_plug::prelude::{
 };
 
 use super::notes;
-use super::slots::SlotBank;
+use super::slots::{SlotBank, TurnedSlots};
 use super::state::Shared;
 use crate::engine::{Event, EventKind, HostTransport, Player, SLOTS, handover};
 use crate::patch::Patch;
@@ -190,9 +190,16 @@ impl Running {
         context: &mut impl ProcessContext<P>,
     ) {
         // In this order: what a new patch turned is seen after its plan arrived, never before.
-        let turned = slots.take_turned();
+        let mut turned = slots.take_turned();
+        let waited = self.plans.holds_patch();
         if self.plans.poll(&mut self.player) {
             self.failed = false;
+        }
+        if self.plans.holds_patch() {
+            // Meant for the patch that waits; the one that plays has other knobs behind these slots.
+            turned = TurnedSlots::default();
+        } else if waited {
+            turned = slots.moved();
         }
 
         self.events.clear();

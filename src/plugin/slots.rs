@@ -37,6 +37,10 @@ impl SlotSet {
             .is_some_and(|word| word.load(Ordering::Acquire) >> (slot % 64) & 1 == 1)
     }
 
+    fn all(&self) -> [u64; WORDS] {
+        self.0.each_ref().map(|word| word.load(Ordering::Acquire))
+    }
+
     fn take(&self) -> [u64; WORDS] {
         let mut taken = [0; WORDS];
         for (word, taken) in self.0.iter().zip(&mut taken) {
@@ -49,7 +53,8 @@ impl SlotSet {
     }
 }
 
-/// The slots that [`SlotBank::take_turned`] found, lowest first.
+/// The slots that [`SlotBank::take_turned`] or [`SlotBank::moved`] found, lowest first.
+#[derive(Default)]
 pub struct TurnedSlots([u64; WORDS]);
 
 impl Iterator for TurnedSlots {
@@ -288,6 +293,11 @@ impl SlotBank {
             // host is told afterwards that all values changed.
             unsafe { param._internal_set_normalized_value(value) };
             self.moved.unmark(slot);
+            if view.bound(slot).is_some() {
+                // A change meant for the patch before may have reached the new plan before the
+                // slots were set. If none did, the plan has this value already.
+                self.turned.mark(slot);
+            }
         }
         SHOWING.set(false);
     }
@@ -323,6 +333,11 @@ impl SlotBank {
     /// The slots turned since the last call. For the audio thread.
     pub fn take_turned(&self) -> TurnedSlots {
         TurnedSlots(self.turned.take())
+    }
+
+    /// The slots turned since the patch was shown. For the audio thread.
+    pub fn moved(&self) -> TurnedSlots {
+        TurnedSlots(self.moved.all())
     }
 }
 

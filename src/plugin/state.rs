@@ -1,6 +1,6 @@
 //! The patch of one plugin instance: what the host saves and loads, and what the player is given.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nice_plug::prelude::{nice_error, nice_log};
 
@@ -30,6 +30,9 @@ pub struct Shared {
     /// The host parameters.
     pub slots: Arc<SlotBank>,
     session: Session,
+    /// Held while the slots' values are read for the patch or set from it, so that nobody takes the
+    /// values of one patch for those of another.
+    agreement: Mutex<()>,
     rescued: Mutex<Option<Vec<u8>>>,
 }
 
@@ -40,6 +43,7 @@ impl Shared {
         Shared {
             slots: Arc::new(SlotBank::new(view)),
             session: Session::new(patch),
+            agreement: Mutex::new(()),
             rescued: Mutex::new(None),
         }
     }
@@ -73,11 +77,13 @@ impl Shared {
             std::str::from_utf8(bytes).map_err(|error| StateError::NotText(error.valid_up_to()))?;
         let (patch, notes) = Patch::from_ron(text)?;
         let view = SlotView::new(SlotTable::of(&patch));
+        let agreement = self.agree();
         self.session.load(patch)?;
+        self.slots.show(view);
+        drop(agreement);
         for note in notes {
             nice_log!("{note}");
         }
-        self.slots.show(view);
         Ok(())
     }
 
@@ -91,6 +97,8 @@ impl Shared {
 
     /// Makes a player for the present patch at a sample rate in hertz. Later commits go to it.
     pub fn activate(&self, rate: f32) -> (Player, Receiver) {
+        // The player is made with all that was turned so far.
+        drop(self.slots.take_turned());
         self.take_in_automation();
         self.session.activate(rate)
     }
@@ -100,8 +108,15 @@ impl Shared {
         self.session.deactivate();
     }
 
+    fn agree(&self) -> MutexGuard<'_, ()> {
+        self.agreement
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has the patch hold what the host turned.
     fn take_in_automation(&self) {
+        let _agreement = self.agree();
         let mut turned = Vec::new();
         self.slots.for_each_moved(|info, value| {
             let param = ParamRef {

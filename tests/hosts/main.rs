@@ -5,6 +5,7 @@ mod bad_input;
 mod blocks;
 mod bundles;
 mod clap_host;
+mod commits;
 mod cost;
 mod factory;
 mod formats;

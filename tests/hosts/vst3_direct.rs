@@ -370,6 +370,47 @@ impl Audio for DirectAudio {
     }
 }
 
+/// Switches an instance on and off, from any thread: some hosts do not keep to one.
+pub struct Switch {
+    component: ComPtr<IComponent>,
+    processor: ComPtr<IAudioProcessor>,
+}
+
+// SAFETY: the plugin under test claims to bear these calls from any thread.
+unsafe impl Send for Switch {}
+// SAFETY: as above.
+unsafe impl Sync for Switch {}
+
+impl Switch {
+    /// For a sample rate in hertz and blocks of at most `most` frames. It must be off.
+    pub fn on(&self, rate: f64, most: usize) {
+        let mut setup = ProcessSetup {
+            processMode: ProcessModes_::kRealtime as int32,
+            symbolicSampleSize: SymbolicSampleSizes_::kSample32 as int32,
+            maxSamplesPerBlock: most as int32,
+            sampleRate: rate,
+        };
+        // SAFETY: calls in the order VST3 prescribes.
+        unsafe {
+            assert_eq!(self.processor.setupProcessing(&mut setup), kResultOk);
+            for direction in [BusDirections_::kInput, BusDirections_::kOutput] {
+                let audio = MediaTypes_::kAudio as int32;
+                self.component.activateBus(audio, direction as int32, 0, 1);
+            }
+            assert_eq!(self.component.setActive(1), kResultOk);
+            self.processor.setProcessing(1);
+        }
+    }
+
+    pub fn off(&self) {
+        // SAFETY: calls in the order VST3 prescribes.
+        unsafe {
+            self.processor.setProcessing(0);
+            assert_eq!(self.component.setActive(0), kResultOk);
+        }
+    }
+}
+
 pub struct DirectInstance {
     audio: Option<Box<DirectAudio>>,
     component: ComPtr<IComponent>,
@@ -438,6 +479,14 @@ impl DirectInstance {
             .collect()
     }
 
+    /// Its switch, for another thread too.
+    pub fn switch(&self) -> Switch {
+        Switch {
+            component: self.component.clone(),
+            processor: self.processor.clone(),
+        }
+    }
+
     /// The names of all units by their ids.
     fn units(&self) -> Vec<(i32, String)> {
         let units = self.controller.cast::<IUnitInfo>().expect("it has units");
@@ -472,22 +521,7 @@ impl DirectInstance {
 impl Instance for DirectInstance {
     fn activate(&mut self, rate: f64, most: usize) {
         self.deactivate();
-        let mut setup = ProcessSetup {
-            processMode: ProcessModes_::kRealtime as int32,
-            symbolicSampleSize: SymbolicSampleSizes_::kSample32 as int32,
-            maxSamplesPerBlock: most as int32,
-            sampleRate: rate,
-        };
-        // SAFETY: calls in the order VST3 prescribes.
-        unsafe {
-            assert_eq!(self.processor.setupProcessing(&mut setup), kResultOk);
-            for direction in [BusDirections_::kInput, BusDirections_::kOutput] {
-                let audio = MediaTypes_::kAudio as int32;
-                self.component.activateBus(audio, direction as int32, 0, 1);
-            }
-            assert_eq!(self.component.setActive(1), kResultOk);
-            self.processor.setProcessing(1);
-        }
+        self.switch().on(rate, most);
         self.active = true;
         self.audio = Some(Box::new(DirectAudio {
             processor: self.processor.clone(),
@@ -501,11 +535,7 @@ impl Instance for DirectInstance {
     fn deactivate(&mut self) {
         self.audio = None;
         if std::mem::take(&mut self.active) {
-            // SAFETY: calls in the order VST3 prescribes.
-            unsafe {
-                self.processor.setProcessing(0);
-                assert_eq!(self.component.setActive(0), kResultOk);
-            }
+            self.switch().off();
         }
     }
 
