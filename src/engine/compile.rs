@@ -567,12 +567,10 @@ impl<'a> Builder<'a> {
 
     /// Adds modules that run frame by frame.
     fn add_loop(&mut self, members: &[usize]) {
-        self.kept = Some(Vec::new());
-        // What feedback cables bring lies ready before anything runs.
-        let late: Vec<Value> = members
+        let (late, from_outside): (Vec<Value>, Vec<Value>) = members
             .iter()
             .flat_map(|node| self.values_read_by(*node))
-            .filter(|value| value.late && members.contains(&value.node))
+            .filter(|value| value.late)
             .map(|value| Value {
                 fit: Fit::AsIs,
                 ..value
@@ -582,7 +580,15 @@ impl<'a> Builder<'a> {
                     seen.push(value);
                 }
                 seen
-            });
+            })
+            .into_iter()
+            .partition(|value| members.contains(&value.node));
+        // What is late from elsewhere is made so in whole calls, before the loop.
+        for value in from_outside {
+            self.place(value);
+        }
+        self.kept = Some(Vec::new());
+        // What feedback cables bring lies ready before anything runs.
         for value in &late {
             let place = self.pool.take(self.width_of(*value));
             self.places.insert(*value, place);
@@ -618,7 +624,8 @@ impl<'a> Builder<'a> {
         self.steps.append(&mut self.heard);
         for value in self.kept.take().unwrap_or_default() {
             self.release(value);
-            if value.late && value.fit == Fit::AsIs && !self.places.contains_key(&value) {
+            let is_own = members.contains(&value.node);
+            if is_own && value.late && value.fit == Fit::AsIs && !self.places.contains_key(&value) {
                 self.release(Value {
                     late: false,
                     ..value

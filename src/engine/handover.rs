@@ -155,9 +155,7 @@ impl Receiver {
             if self.waiting.is_none() {
                 self.waiting = self.tray.replacement.take().map(Delivery::Replacement);
             }
-            if self.waiting.is_some() {
-                self.tray.taken.fetch_add(1, Ordering::Release);
-            } else {
+            if self.waiting.is_none() {
                 self.waiting = self.tray.slots.take().map(Delivery::Slots);
             }
         }
@@ -166,8 +164,13 @@ impl Receiver {
                 .waiting
                 .take_if(|delivery| player.is_ready_for(delivery))
         {
+            let is_plan = !matches!(delivery, Delivery::Slots(_));
             player.take(delivery);
             new = true;
+            // Only now, so that knobs turned while it waited are turned again.
+            if is_plan {
+                self.tray.taken.fetch_add(1, Ordering::Release);
+            }
         }
         while let Ok(turn) = self.turns.pop() {
             player.turn(turn);

@@ -506,6 +506,7 @@ mod memory {
 }
 
 mod commits;
+mod properties;
 
 mod misbehaving {
     use super::*;

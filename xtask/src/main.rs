@@ -11,6 +11,7 @@ mod midi;
 mod preset;
 mod python;
 mod render;
+mod soak;
 mod suite;
 mod system;
 mod tidy;
@@ -39,6 +40,8 @@ enum Command {
     Preset(preset::Args),
     /// List every module with its ports and params
     Modules(catalog::Args),
+    /// Play a patch while it is rewired again and again, and measure what that costs
+    Soak(soak::Args),
     /// Build the CLAP and VST3 bundles into target/bundled
     Bundle(bundle::Args),
     /// Run every check: tidy, the tests, and the real hosts
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Render(args) => render::run(&args),
         Command::Preset(args) => preset::run(&args),
         Command::Modules(args) => catalog::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Bundle(args) => bundle::run(&args),
         Command::Test => suite::run(),
         Command::Tidy => tidy::run(),

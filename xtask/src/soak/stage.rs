@@ -1,0 +1,300 @@
+//! The audio thread of the soak: plays block by block as a host would, and keeps what it measures.
+
+use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Instant;
+
+use weft::engine::handover;
+use weft::engine::session::{Outcome, Session, Ticket};
+use weft::engine::{Event, EventKind, HostTransport, Player};
+use weft_modules::{NoteEvent, NoteKind};
+
+use super::counting;
+use super::random::Random;
+
+/// Frames in a block: the smallest that hosts use much.
+pub const BLOCK: usize = 64;
+/// Blocks from one round of automation to the next.
+pub const ROUND: u64 = 16;
+/// Rounds the automation may lag behind.
+pub const LAG: usize = 4;
+/// Quarter notes a minute.
+const TEMPO: f64 = 120.0;
+
+/// What the automation thread sends.
+pub enum Sent {
+    /// A host's move of a slot, counted from 0.
+    Slot { slot: u16, normalized: f32 },
+    /// A commit.
+    Commit { ticket: Ticket, since: Instant },
+}
+
+/// What makes a block special.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing.
+    Ordinary,
+    /// The player took something new before it.
+    Taken,
+    /// The audio started anew before it.
+    Restarted,
+}
+
+/// A block that was played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Block {
+    /// How long it took.
+    pub micros: f32,
+    /// The largest step from one sample to the next, full scale = 1.
+    pub step: f32,
+    /// Whether it took longer than it plays.
+    pub late: bool,
+    /// What it is.
+    pub mark: Mark,
+}
+
+/// A commit that nobody has told about yet.
+struct Waiting {
+    ticket: Ticket,
+    since: Instant,
+    taken: Option<Instant>,
+    /// No other commit could be meant when the player takes one.
+    alone: bool,
+}
+
+/// How commits went.
+#[derive(Default)]
+pub struct Commits {
+    /// Live, or there was nothing to change.
+    pub done: u64,
+    /// Overtaken by a newer one, which brought their edits too.
+    pub superseded: u64,
+    /// Could not play.
+    pub failed: u64,
+    /// Milliseconds from the call until the player took it, for those it had to take.
+    pub milliseconds: Vec<f64>,
+}
+
+/// A session whose audio runs.
+pub struct Stage<'s> {
+    session: &'s Session,
+    player: Player,
+    receiver: handover::Receiver,
+    rate: f32,
+    random: Random,
+    events: Vec<Event>,
+    held: Vec<u8>,
+    ticks: SyncSender<()>,
+    sent: Receiver<Sent>,
+    count: u64,
+    last: [f32; 2],
+    restarted: bool,
+    waiting: Vec<Waiting>,
+    /// Seconds of audio since it was last set.
+    pub seconds: f64,
+    /// Samples that were no finite numbers.
+    pub nan: u64,
+    /// How commits went.
+    pub commits: Commits,
+    /// Every block while there is room.
+    pub blocks: Vec<Block>,
+}
+
+impl<'s> Stage<'s> {
+    /// Starts the audio.
+    pub fn new(
+        session: &'s Session,
+        rate: f32,
+        seed: u64,
+        ticks: SyncSender<()>,
+        sent: Receiver<Sent>,
+    ) -> Stage<'s> {
+        let (player, receiver) = session.activate(rate);
+        Stage {
+            session,
+            player,
+            receiver,
+            rate,
+            random: Random::new(seed),
+            events: Vec::with_capacity(1024),
+            held: Vec::with_capacity(16),
+            ticks,
+            sent,
+            count: 0,
+            last: [0.0; 2],
+            restarted: true,
+            waiting: Vec::with_capacity(64),
+            seconds: 0.0,
+            nan: 0,
+            commits: Commits::default(),
+            blocks: Vec::new(),
+        }
+    }
+
+    /// Stops the audio and starts it at another rate, as hosts do.
+    pub fn restart(&mut self, rate: f32) {
+        self.session.deactivate();
+        (self.player, self.receiver) = self.session.activate(rate);
+        self.rate = rate;
+        self.restarted = true;
+        self.held.clear();
+    }
+
+    /// Commits the standby patch; [`Stage::commits`] will tell.
+    pub fn commit(&mut self) {
+        let since = Instant::now();
+        let ticket = self.session.commit();
+        self.await_ticket(ticket, since);
+    }
+
+    fn await_ticket(&mut self, ticket: Ticket, since: Instant) {
+        let alone = self.waiting.is_empty();
+        self.waiting.push(Waiting {
+            ticket,
+            since,
+            taken: None,
+            alone,
+        });
+    }
+
+    /// Whether some commit is still on its way.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Plays a block.
+    pub fn block(&mut self) {
+        self.gather();
+        let input: [f32; BLOCK] = std::array::from_fn(|frame| {
+            0.25 * (frame as f32 / BLOCK as f32 * std::f32::consts::TAU).sin()
+        });
+        let inputs = [&input[..]; 4];
+        let host = HostTransport {
+            playing: true,
+            tempo: TEMPO,
+            beat: Some(self.count as f64 * BLOCK as f64 / f64::from(self.rate) * TEMPO / 60.0),
+        };
+        let (mut left, mut right) = ([0.0; BLOCK], [0.0; BLOCK]);
+        let (player, receiver, events) = (&mut self.player, &mut self.receiver, &self.events);
+        let start = Instant::now();
+        let taken = counting::watch(|| {
+            let taken = receiver.poll(player);
+            player.process(&host, inputs, [&mut left, &mut right], events);
+            taken
+        });
+        let end = Instant::now();
+        self.keep(start, end, taken, [&left, &right]);
+        self.hear(taken.then_some(start));
+        self.count += 1;
+        if self.count.is_multiple_of(ROUND) {
+            // A thread that lags does without a round.
+            let _ = self.ticks.try_send(());
+        }
+    }
+
+    /// Plays this many seconds.
+    pub fn play(&mut self, seconds: f64) {
+        let end = self.seconds + seconds;
+        while self.seconds < end {
+            self.block();
+        }
+    }
+
+    /// Notes now and then, and what the automation sent.
+    fn gather(&mut self) {
+        self.events.clear();
+        if self.random.chance(0.02) {
+            let frame = self.random.below(BLOCK) as u32;
+            let kind = if self.held.len() > self.random.below(8) {
+                let key = self.held.swap_remove(self.random.below(self.held.len()));
+                NoteKind::Off {
+                    key,
+                    velocity: 0.5,
+                    id: -1,
+                }
+            } else {
+                let key = 36 + self.random.below(48) as u8;
+                self.held.push(key);
+                NoteKind::On {
+                    key,
+                    velocity: 0.2 + 0.8 * self.random.unit(),
+                    id: -1,
+                }
+            };
+            let note = NoteEvent {
+                frame: 0,
+                channel: 0,
+                kind,
+            };
+            self.events.push(Event {
+                frame,
+                kind: EventKind::Note(note),
+            });
+        }
+        while let Ok(sent) = self.sent.try_recv() {
+            match sent {
+                Sent::Slot { slot, normalized } => self.events.push(Event {
+                    frame: BLOCK as u32 - 1,
+                    kind: EventKind::Slot { slot, normalized },
+                }),
+                Sent::Commit { ticket, since } => self.await_ticket(ticket, since),
+            }
+        }
+    }
+
+    fn keep(&mut self, start: Instant, end: Instant, taken: bool, heard: [&[f32; BLOCK]; 2]) {
+        let length = BLOCK as f64 / f64::from(self.rate);
+        self.seconds += length;
+        let mut step = 0.0f32;
+        for (heard, last) in heard.into_iter().zip(&mut self.last) {
+            for sample in heard {
+                self.nan += u64::from(!sample.is_finite());
+                step = step.max((sample - *last).abs());
+                *last = *sample;
+            }
+        }
+        if self.blocks.len() < self.blocks.capacity() {
+            let taken_or_not = if taken { Mark::Taken } else { Mark::Ordinary };
+            let seconds = (end - start).as_secs_f64();
+            self.blocks.push(Block {
+                micros: (seconds * 1e6) as f32,
+                step,
+                late: seconds > length,
+                mark: if self.restarted {
+                    Mark::Restarted
+                } else {
+                    taken_or_not
+                },
+            });
+        }
+        self.restarted = false;
+    }
+
+    /// Finds out what became of commits.
+    fn hear(&mut self, taken: Option<Instant>) {
+        for waiting in &mut self.waiting {
+            waiting.taken = waiting.taken.or(taken);
+        }
+        let commits = &mut self.commits;
+        self.waiting.retain(|waiting| {
+            let Some(outcome) = waiting.ticket.outcome() else {
+                return true;
+            };
+            match outcome {
+                Outcome::Live => {
+                    let taken = match waiting.taken {
+                        Some(taken) if waiting.alone => taken,
+                        // Which one was taken is not known; this one at the latest now.
+                        _ => Instant::now(),
+                    };
+                    commits.done += 1;
+                    let seconds = (taken - waiting.since).as_secs_f64();
+                    commits.milliseconds.push(seconds * 1e3);
+                }
+                Outcome::Unchanged => commits.done += 1,
+                Outcome::Superseded => commits.superseded += 1,
+                Outcome::Failed(_) | Outcome::Closed => commits.failed += 1,
+            }
+            false
+        });
+    }
+}
