@@ -98,7 +98,7 @@ impl Shared {
     /// Makes a player for the present patch at a sample rate in hertz. Later commits go to it.
     pub fn activate(&self, rate: f32) -> (Player, Receiver) {
         // The player is made with all that was turned so far.
-        drop(self.slots.take_turned());
+        let _known = self.slots.take_turned();
         self.take_in_automation();
         self.session.activate(rate)
     }

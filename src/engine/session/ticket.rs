@@ -16,6 +16,8 @@ pub enum Outcome {
     Superseded,
     /// It cannot play. What lived before lives on.
     Failed(CompileError),
+    /// Weft itself failed at it. What lived before lives on, and the next commit may succeed.
+    Broken,
     /// The instance was closed first.
     Closed,
 }

@@ -1,5 +1,6 @@
 //! The thread that compiles commits and hands them over, one at a time.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,10 +17,14 @@ const LOOK: Duration = Duration::from_micros(500);
 /// Works until the session closes.
 pub(super) fn work(shared: &Shared) {
     while let Some(pending) = next(shared) {
-        let outcome = match Playing::of(Arc::clone(&pending.patch)) {
-            Ok(playing) => hand_over(shared, playing),
-            Err(error) => Outcome::Failed(error),
-        };
+        let compiled = catch_unwind(AssertUnwindSafe(|| {
+            match Playing::of(Arc::clone(&pending.patch)) {
+                Ok(playing) => hand_over(shared, playing),
+                Err(error) => Outcome::Failed(error),
+            }
+        }));
+        // Whoever waits is told, and later commits still come through.
+        let outcome = compiled.unwrap_or(Outcome::Broken);
         shared.desk().at_work = None;
         pending.ticket.resolve(outcome);
     }

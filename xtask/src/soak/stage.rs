@@ -292,7 +292,7 @@ impl<'s> Stage<'s> {
                 }
                 Outcome::Unchanged => commits.done += 1,
                 Outcome::Superseded => commits.superseded += 1,
-                Outcome::Failed(_) | Outcome::Closed => commits.failed += 1,
+                Outcome::Failed(_) | Outcome::Broken | Outcome::Closed => commits.failed += 1,
             }
             false
         });
