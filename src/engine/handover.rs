@@ -155,7 +155,10 @@ impl Receiver {
             if self.waiting.is_none() {
                 self.waiting = self.tray.replacement.take().map(Delivery::Replacement);
             }
-            if self.waiting.is_none() {
+            if self.waiting.is_some() {
+                // It cannot be taken back any more, so the next commit starts out from it.
+                self.tray.taken.fetch_add(1, Ordering::Release);
+            } else {
                 self.waiting = self.tray.slots.take().map(Delivery::Slots);
             }
         }
@@ -164,16 +167,14 @@ impl Receiver {
                 .waiting
                 .take_if(|delivery| player.is_ready_for(delivery))
         {
-            let is_plan = !matches!(delivery, Delivery::Slots(_));
             player.take(delivery);
             new = true;
-            // Only now, so that knobs turned while it waited are turned again.
-            if is_plan {
-                self.tray.taken.fetch_add(1, Ordering::Release);
-            }
         }
-        while let Ok(turn) = self.turns.pop() {
-            player.turn(turn);
+        // Knobs may be those of a plan that waits; they wait with it.
+        if self.waiting.is_none() {
+            while let Ok(turn) = self.turns.pop() {
+                player.turn(turn);
+            }
         }
         new
     }

@@ -8,7 +8,8 @@ use crate::engine::CompileError;
 /// What became of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The player plays it, or will when the host starts its audio.
+    /// The player has it: it plays, or will once an older patch has faded, or when the host starts its
+    /// audio.
     Live,
     /// It sounds as what lived already; names and values went over.
     Unchanged,

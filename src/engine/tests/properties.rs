@@ -416,7 +416,6 @@ fn a_knob_turned_while_a_patch_waits_for_a_fade_is_not_lost() {
         stage.receiver.poll(&mut stage.player);
         std::thread::sleep(Duration::from_micros(200));
     }
-    assert_eq!(second.outcome(), None, "nobody plays it yet");
     let turn = Edit::SetValue {
         module: "filter".into(),
         param: "resonance".into(),
