@@ -557,7 +557,7 @@ impl<'a> Builder<'a> {
             state.late = vec![[0.0; MAX_LANES]; spec.outputs.len()].into();
             let setup = Setup {
                 sample_rate: rate,
-                seed: seed(&node.id),
+                seed: seed(&node.made_as),
             };
             state.instance = node.entry.instantiate(self.level, node.width, &setup);
             warm(&mut *state.instance, node, rate);

@@ -22,6 +22,8 @@ pub(super) struct Node {
     /// Who it is, whatever it is called.
     pub(super) key: ModuleKey,
     pub(super) id: String,
+    /// The id its randomness comes from.
+    pub(super) made_as: String,
     pub(super) entry: &'static Entry,
     /// Plain values of its params.
     pub(super) values: Vec<f32>,
@@ -99,6 +101,7 @@ impl Graph {
                 Some(Node {
                     key: module.key(),
                     id: id.to_owned(),
+                    made_as: module.made_as.as_deref().unwrap_or(id).to_owned(),
                     entry,
                     values: values
                         .map(|(index, param)| module.value(index).unwrap_or(param.default))

@@ -21,6 +21,9 @@ pub struct Module {
     pub color: Option<String>,
     /// What people wrote on it.
     pub notes: Option<String>,
+    /// The id it was made with, if it has another one now. Its randomness comes from that id, so that
+    /// a new name does not change its sound.
+    pub made_as: Option<String>,
     /// The values the patch names, by the place of their param in the data sheet.
     values: Vec<Option<f32>>,
     /// Params this Weft does not know, and what was written of them in RON.
@@ -38,6 +41,7 @@ impl Module {
             position: None,
             color: None,
             notes: None,
+            made_as: None,
             values: vec![None; spec.map_or(0, |spec| spec.params.len())],
             unknown: Vec::new(),
             identity: Identity::fresh(),
@@ -230,7 +234,11 @@ impl Modules {
     /// Gives the module at a place a free id. Returns its former one.
     pub(super) fn rename(&mut self, place: usize, id: String) -> String {
         self.places.insert(id.clone(), place);
-        let former = std::mem::replace(&mut self.list[place].0, id);
+        let (now, module) = &mut self.list[place];
+        let former = std::mem::replace(now, id);
+        // Going back to the first id undoes this to the letter.
+        let made_as = module.made_as.take().unwrap_or_else(|| former.clone());
+        module.made_as = (made_as != *now).then_some(made_as);
         self.places.remove(&former);
         former
     }

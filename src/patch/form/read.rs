@@ -233,6 +233,7 @@ struct ModuleIn {
     position: Option<(f32, f32)>,
     color: Option<String>,
     notes: Option<String>,
+    made_as: Option<String>,
 }
 
 impl ModuleIn {
@@ -240,6 +241,7 @@ impl ModuleIn {
         let mut module = Module::new(&self.kind);
         module.color = self.color;
         module.notes = self.notes;
+        module.made_as = self.made_as.filter(|made_as| made_as != id);
         module.position = self
             .position
             .filter(|(x, y)| x.is_finite() && y.is_finite());

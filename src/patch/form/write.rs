@@ -83,6 +83,8 @@ struct ModuleOut<'a> {
     color: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    made_as: Option<&'a str>,
 }
 
 impl<'a> ModuleOut<'a> {
@@ -100,6 +102,7 @@ impl<'a> ModuleOut<'a> {
             position: module.position,
             color: module.color.as_deref(),
             notes: module.notes.as_deref(),
+            made_as: module.made_as.as_deref(),
         }
     }
 
