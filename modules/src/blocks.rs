@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 
 use crate::catalog::Width;
-use crate::contract::{In, MAX_FRAMES, Out, Signal};
+use crate::contract::{In, MAX_FRAMES, Out, Signal, Wanted};
 use crate::lanes::{Baseline, Lanes, Mono};
 
 /// Floats in one cache line; every block starts on one.
@@ -213,13 +213,16 @@ impl<'a> Io<'a> {
         complete.then_some(outputs)
     }
 
-    /// Whether the last frame of every output is a finite number in every lane.
+    /// Whether the last frame of every wanted output is a finite number in every lane.
     #[inline(always)]
-    pub fn ends_finite<V: Lanes>(&self) -> bool {
+    pub fn ends_finite<V: Lanes>(&self, wanted: Wanted) -> bool {
         if self.span.frames == 0 {
             return true;
         }
-        self.outputs.iter().all(|block| {
+        self.outputs.iter().enumerate().all(|(output, block)| {
+            if !wanted.has(output) {
+                return true;
+            }
             // SAFETY: the module has returned, so its outputs are free to be read.
             let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
             frames.last().is_none_or(|frame| {

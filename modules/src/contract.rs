@@ -132,6 +132,31 @@ impl Transport {
     }
 }
 
+/// The outputs of a module that somebody reads.
+///
+/// A module may leave the others as they are, and so save what it takes to make them; what it
+/// remembers, and the outputs that are read, must not depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted(u32);
+
+impl Wanted {
+    /// Every output is read.
+    pub const ALL: Wanted = Wanted(u32::MAX);
+
+    /// The outputs with these indices are read. Those from 32 on always are.
+    pub fn of(outputs: impl IntoIterator<Item = usize>) -> Wanted {
+        Wanted(outputs.into_iter().fold(0, |wanted, output| {
+            wanted | 1u32.checked_shl(output as u32).unwrap_or(0)
+        }))
+    }
+
+    /// Whether the output with this index is read.
+    #[inline(always)]
+    pub const fn has(self, output: usize) -> bool {
+        output >= 32 || self.0 & (1 << output) != 0
+    }
+}
+
 /// What surrounds one call of [`Module::process`].
 #[derive(Clone, Copy)]
 pub struct Cx<'a> {
@@ -151,6 +176,8 @@ pub struct Cx<'a> {
     /// modules that make polyphony. Renewed on a fixed grid of frames, so it does not depend on how
     /// the host cuts its blocks.
     pub voice_levels: &'a [f32; MAX_LANES],
+    /// Which outputs somebody reads.
+    pub wanted: Wanted,
 }
 
 impl Cx<'_> {
@@ -239,7 +266,7 @@ where
                     return Health::Fine;
                 };
                 self.module.process(cx, io.inputs(), io.params(), outputs);
-                if io.ends_finite::<V>() {
+                if io.ends_finite::<V>(cx.wanted) {
                     return Health::Fine;
                 }
                 self.module.reset();

@@ -2,7 +2,7 @@
 
 use crate::CATALOG;
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Health, MAX_FRAMES};
+use crate::contract::{Health, MAX_FRAMES, Wanted};
 use crate::notes::{NoteEvent, NoteKind};
 use crate::rig::Rig;
 use crate::spec::{ParamKind, ParamSpec, PortKind, Voicing};
@@ -252,6 +252,39 @@ fn a_voice_sounds_alike_alone_and_among_others() {
             }
         }
     }
+}
+
+#[test]
+fn what_nobody_reads_changes_nothing_elsewhere() {
+    everywhere(|entry, level, width| {
+        let outputs = entry.spec.outputs.len();
+        for movement in [Movement::Inputs, Movement::All] {
+            let busy = || busy(entry, level, width, 48_000.0, movement, None);
+            let all = bits(&busy().run(1_000));
+            for wanted in (0..outputs).filter(|_| outputs > 1) {
+                let mut rig = busy();
+                rig.wanted = Wanted::of([wanted]);
+                let before = bits(&rig.run(500));
+                // Whoever is read from now on goes on as if it always had been.
+                rig.wanted = Wanted::ALL;
+                let after = bits(&rig.run(500));
+                let (name, width) = (entry.spec.id, width.lanes());
+                for output in 0..outputs {
+                    let (start, end) = all[output].split_at(500 * width);
+                    assert!(
+                        output != wanted || before[output] == start,
+                        "{name} {} x{width} output {output}",
+                        level.name()
+                    );
+                    assert!(
+                        after[output] == end,
+                        "{name} {} x{width} output {output} after {wanted} alone",
+                        level.name()
+                    );
+                }
+            }
+        }
+    });
 }
 
 #[test]

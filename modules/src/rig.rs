@@ -2,7 +2,7 @@
 
 use crate::blocks::{BlockIndex, Blocks, Io, Operand, Span};
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport};
+use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
 use crate::notes::NoteEvent;
 
 /// What arrives at an input or param: a held value, or a function of absolute frame and lane.
@@ -25,6 +25,7 @@ pub struct Rig {
     pub notes: Vec<(u64, NoteEvent)>,
     pub position: u64,
     pub health: Health,
+    pub wanted: Wanted,
     instance: Box<dyn Instance>,
     inputs: Vec<Feed>,
     params: Vec<Feed>,
@@ -63,6 +64,7 @@ impl Rig {
             notes: Vec::new(),
             position: 0,
             health: Health::Fine,
+            wanted: Wanted::ALL,
             instance,
             inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
             params: entry
@@ -187,6 +189,7 @@ impl Rig {
                 notes: &notes,
                 audio_in: [heard(0), heard(1), heard(2), heard(3)],
                 voice_levels: &self.voice_levels,
+                wanted: self.wanted,
             };
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
             let io = unsafe {

@@ -8,7 +8,7 @@ use thiserror::Error;
 use weft_modules::routing::Term;
 use weft_modules::{
     BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Setup,
-    Span, Voicing, Width,
+    Span, Voicing, Wanted, Width,
 };
 
 use super::buffers::{BlockPool, Sharing};
@@ -178,6 +178,7 @@ fn warm(instance: &mut dyn Instance, node: &super::graph::Node, sample_rate: f32
         notes: &[],
         audio_in: [&[]; 4],
         voice_levels: &SILENT,
+        wanted: Wanted::ALL,
     };
     // SAFETY: every output has a block of its own in memory nobody else knows.
     let io = unsafe { Io::new(&blocks, &inputs, &params, &outputs, Span::start(MAX_FRAMES)) };
@@ -500,10 +501,22 @@ impl<'a> Builder<'a> {
         } else {
             0
         };
+        let whole = |output| Value {
+            node,
+            output,
+            fit: Fit::AsIs,
+            late: false,
+        };
+        let is_heard = spec.voicing == Voicing::HostOutput;
+        let wanted = Wanted::of(
+            (0..spec.outputs.len())
+                .filter(|output| is_heard || self.readers.contains_key(&whole(*output))),
+        );
         self.nodes.push(Node {
             width,
             inputs: inputs.into(),
             outputs,
+            wanted,
             mixes: mixes.into(),
             modulated: knobs.iter().any(|knob| !knob.terms.is_empty()),
             knobs,
@@ -517,12 +530,7 @@ impl<'a> Builder<'a> {
             self.release(value);
         }
         for output in 0..spec.outputs.len() {
-            let value = Value {
-                node,
-                output,
-                fit: Fit::AsIs,
-                late: false,
-            };
+            let value = whole(output);
             if !self.readers.contains_key(&value) {
                 self.release(value);
             }

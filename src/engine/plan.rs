@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, Blocks, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Width};
+use weft_modules::{
+    BlockIndex, Blocks, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Wanted, Width,
+};
 
 use super::faults::FaultBoard;
 use super::params::Param;
@@ -89,6 +91,8 @@ pub(super) struct Node {
     pub(super) width: Width,
     pub(super) inputs: Box<[Operand]>,
     pub(super) outputs: Box<[BlockIndex]>,
+    /// The outputs somebody reads.
+    pub(super) wanted: Wanted,
     /// Sums to make before it runs.
     pub(super) mixes: Box<[Mix]>,
     /// What moves each param, and where its frames go.

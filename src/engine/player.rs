@@ -1,7 +1,7 @@
 //! Runs plans in the audio callback.
 
 use weft_modules::routing::Ramp;
-use weft_modules::{Cx, MAX_FRAMES, NoteEvent, Transport};
+use weft_modules::{Cx, MAX_FRAMES, NoteEvent, Transport, Wanted};
 
 use super::denormals::FlushToZero;
 use super::handover::{Delivery, Turn};
@@ -236,6 +236,7 @@ impl Player {
             notes: self.notes.events(),
             audio_in: heard,
             voice_levels: &SILENT,
+            wanted: Wanted::ALL,
         };
         let mut ramp = [0.0; MAX_FRAMES];
         let fades = match &self.splice {

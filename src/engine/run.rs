@@ -262,6 +262,7 @@ impl Node {
         let state = &mut *self.state;
         let cx = Cx {
             voice_levels: &state.voices.settled,
+            wanted: self.wanted,
             ..*cx
         };
         // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
