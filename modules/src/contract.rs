@@ -92,10 +92,32 @@ impl<'a, V: Lanes> Signal<'a, V> {
             return Signal::Constant(f(a, b));
         }
         let scratch = &mut scratch[..frames];
-        for (frame, out) in scratch.iter_mut().enumerate() {
-            *out = f(self.at(frame), other.at(frame));
-        }
+        self.join(other, scratch, f);
         Signal::Frames(scratch)
+    }
+
+    /// Applies `f` to every pair of frames, as many as `out` has. What moves is decided once, which
+    /// keeps the loops free of branches.
+    #[inline(always)]
+    pub fn join(self, other: Signal<'_, V>, out: &mut [V], f: impl Fn(V, V) -> V) {
+        match (self, other) {
+            (Signal::Constant(a), Signal::Constant(b)) => out.fill(f(a, b)),
+            (Signal::Frames(a), Signal::Constant(b)) => {
+                for (out, a) in out.iter_mut().zip(a) {
+                    *out = f(*a, b);
+                }
+            }
+            (Signal::Constant(a), Signal::Frames(b)) => {
+                for (out, b) in out.iter_mut().zip(b) {
+                    *out = f(a, *b);
+                }
+            }
+            (Signal::Frames(a), Signal::Frames(b)) => {
+                for (out, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
+                    *out = f(*a, *b);
+                }
+            }
+        }
     }
 }
 

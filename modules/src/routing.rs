@@ -77,27 +77,103 @@ unsafe fn mono(blocks: &Blocks, from: BlockIndex, span: Span) -> &[Narrow] {
     unsafe { blocks.read(from, span) }
 }
 
-/// Adds a term to frames of the sum that start at `first`.
+/// What a term brings, one value a frame.
+trait Frames<V>: Copy {
+    /// In every frame of the span.
+    fn values(self) -> impl Iterator<Item = V>;
+}
+
+impl<V: Lanes> Frames<V> for &[V] {
+    #[inline(always)]
+    fn values(self) -> impl Iterator<Item = V> {
+        self.iter().copied()
+    }
+}
+
+/// A mono signal in every lane.
+#[derive(Clone, Copy)]
+struct Spreading<'a>(&'a [Narrow]);
+
+impl<V: Lanes> Frames<V> for Spreading<'_> {
+    #[inline(always)]
+    fn values(self) -> impl Iterator<Item = V> {
+        self.0.iter().map(
+            #[inline(always)]
+            |frame| V::splat(frame.sum()),
+        )
+    }
+}
+
+/// Calls `$run` with the frames of a term.
+///
+/// # Safety
+/// As [`mix`].
+macro_rules! with_frames {
+    ($blocks:expr, $term:expr, $span:expr, |$frames:ident| $run:expr) => {
+        if $term.mono && V::COUNT > 1 {
+            // SAFETY: passed on to the caller.
+            let $frames = Spreading(unsafe { mono($blocks, $term.from, $span) });
+            $run
+        } else {
+            // SAFETY: passed on to the caller; with one lane every block is a mono one.
+            let $frames = unsafe { $blocks.read::<V>($term.from, $span) };
+            $run
+        }
+    };
+}
+
+/// Sums terms into frames that start at `first`; each frame then becomes what `finish` makes of the
+/// sum.
 ///
 /// # Safety
 /// As [`mix`].
 #[inline(always)]
-unsafe fn add<V: Lanes>(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, first: usize, to: &mut [V]) {
-    let span = Span {
-        first,
-        frames: to.len(),
-    };
-    if term.mono {
-        // SAFETY: passed on to the caller.
-        let from = unsafe { mono(blocks, term.from, span) };
-        for (frame, (to, from)) in to.iter_mut().zip(from).enumerate() {
-            *to = V::splat(from.sum()).mul_add(V::splat(ramp.gain(term, first + frame)), *to);
+unsafe fn sum<V: Lanes>(
+    blocks: &Blocks,
+    terms: &[Term],
+    ramp: Ramp<'_>,
+    first: usize,
+    to: &mut [V],
+    finish: impl Fn(V) -> V,
+) {
+    let frames = to.len();
+    let span = Span { first, frames };
+    let none = V::splat(0.0);
+    // One or two cables, as nearly always, take a single pass.
+    match (ramp, terms) {
+        (Ramp::Arrived, [one]) => {
+            let gain = V::splat(one.gain);
+            with_frames!(blocks, one, span, |one| {
+                for (to, one) in to.iter_mut().zip(one.values()) {
+                    *to = finish(V::mul_add(one, gain, none));
+                }
+            });
         }
-    } else {
-        // SAFETY: passed on to the caller.
-        let from = unsafe { blocks.read::<V>(term.from, span) };
-        for (frame, (to, from)) in to.iter_mut().zip(from).enumerate() {
-            *to = from.mul_add(V::splat(ramp.gain(term, first + frame)), *to);
+        (Ramp::Arrived, [one, two]) => {
+            let gains = (V::splat(one.gain), V::splat(two.gain));
+            with_frames!(blocks, one, span, |one| {
+                with_frames!(blocks, two, span, |two| {
+                    let pairs = one.values().zip(two.values());
+                    for (to, (one, two)) in to.iter_mut().zip(pairs) {
+                        let sum = V::mul_add(one, gains.0, none);
+                        *to = finish(V::mul_add(two, gains.1, sum));
+                    }
+                })
+            });
+        }
+        _ => {
+            to.fill(none);
+            for term in terms {
+                with_frames!(blocks, term, span, |from| {
+                    for (frame, (to, from)) in to.iter_mut().zip(from.values()).enumerate() {
+                        let gain = V::splat(ramp.gain(term, first + frame));
+                        *to = V::mul_add(from, gain, *to);
+                    }
+                });
+            }
+            for to in to.iter_mut() {
+                *to = finish(*to);
+            }
         }
     }
 }
@@ -130,11 +206,17 @@ pub unsafe fn mix(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `mix`.
-                let to = unsafe { blocks.write::<V>(to, span) };
-                to.fill(V::splat(0.0));
-                for term in terms {
-                    // SAFETY: passed on to the caller of `mix`.
-                    unsafe { add(blocks, term, ramp, span.first, to) };
+                unsafe {
+                    let to = blocks.write::<V>(to, span);
+                    sum(
+                        blocks,
+                        terms,
+                        ramp,
+                        span.first,
+                        to,
+                        #[inline(always)]
+                        |sum| sum,
+                    );
                 }
             },
         );
@@ -241,6 +323,15 @@ pub unsafe fn sum_lanes(
     unsafe { with_lanes!(level, width, run(blocks, from, to, span, peaks)) }
 }
 
+/// Where a knob stands in the frames of a call, 0..1.
+#[derive(Clone, Copy, Debug)]
+pub enum Travel<'a> {
+    /// In the same place in all of them.
+    Still(f32),
+    /// In these places.
+    Moving(&'a [f32; MAX_FRAMES]),
+}
+
 /// How cables move a param, and how a knob's travel becomes its value. Derived from a [`ParamSpec`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Shape {
@@ -304,7 +395,7 @@ pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
 /// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped.
 ///
 /// A cable of 1 moves the knob across its whole travel; an absolute param
-/// ([`ParamSpec::is_absolute`]) moves by the signal itself. `travel` has a value for each frame of the call, the span's among them.
+/// ([`ParamSpec::is_absolute`]) moves by the signal itself. A travel that moves has a value for each frame of the call, the span's among them.
 ///
 /// Realtime safety: yes.
 ///
@@ -316,7 +407,7 @@ pub unsafe fn modulate(
     width: Width,
     blocks: &Blocks,
     how: Shape,
-    travel: &[f32; MAX_FRAMES],
+    travel: Travel<'_>,
     terms: &[Term],
     ramp: Ramp<'_>,
     to: BlockIndex,
@@ -326,7 +417,7 @@ pub unsafe fn modulate(
     unsafe fn run<V: Lanes>(
         blocks: &Blocks,
         how: Shape,
-        travel: &[f32; MAX_FRAMES],
+        travel: Travel<'_>,
         terms: &[Term],
         ramp: Ramp<'_>,
         to: BlockIndex,
@@ -337,13 +428,36 @@ pub unsafe fn modulate(
             || {
                 // SAFETY: passed on to the caller of `modulate`.
                 let to = unsafe { blocks.write::<V>(to, span) };
-                to.fill(V::splat(0.0));
-                for term in terms {
+                match travel {
                     // SAFETY: passed on to the caller of `modulate`.
-                    unsafe { add(blocks, term, ramp, span.first, to) };
-                }
-                for (to, travel) in to.iter_mut().zip(travel.iter().skip(span.first)) {
-                    *to = how.value(V::splat(*travel), *to);
+                    Travel::Still(travel) => unsafe {
+                        let travel = V::splat(travel);
+                        sum(
+                            blocks,
+                            terms,
+                            ramp,
+                            span.first,
+                            to,
+                            #[inline(always)]
+                            |sum| how.value(travel, sum),
+                        );
+                    },
+                    // SAFETY: passed on to the caller of `modulate`.
+                    Travel::Moving(travel) => unsafe {
+                        let travel = travel.get(span.first..).unwrap_or_default();
+                        sum(
+                            blocks,
+                            terms,
+                            ramp,
+                            span.first,
+                            to,
+                            #[inline(always)]
+                            |sum| sum,
+                        );
+                        for (to, travel) in to.iter_mut().zip(travel) {
+                            *to = how.value(V::splat(*travel), *to);
+                        }
+                    },
                 }
             },
         );

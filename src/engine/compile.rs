@@ -15,7 +15,7 @@ use super::buffers::{BlockPool, Sharing};
 use super::faults::FaultBoard;
 use super::graph::{Graph, Target, Unit, Wire};
 use super::params::Param;
-use super::plan::{Late, Loop, Mix, Node, NodeState, Place, Plan, Step};
+use super::plan::{Late, Loop, Mix, Node, NodeState, Place, Plan, Range, Step, Tables};
 use super::transport::Clock;
 use super::voices::{SILENT, VoiceLevels};
 use super::{SAMPLE_RATES, SLOTS};
@@ -222,6 +222,40 @@ struct Builder<'a> {
     /// What the host hears of the unit at hand; added to the steps after it.
     heard: Vec<Step>,
     nodes: Vec<Node>,
+    tables: Growing,
+}
+
+/// [`Tables`] in the making.
+#[derive(Default)]
+struct Growing {
+    operands: Vec<Operand>,
+    outputs: Vec<BlockIndex>,
+    mixes: Vec<Mix>,
+    terms: Vec<Term>,
+    heard: Vec<u32>,
+    knobs: Vec<BlockIndex>,
+    travels: Vec<[f32; MAX_FRAMES]>,
+}
+
+impl Growing {
+    fn finish(self) -> Tables {
+        Tables {
+            operands: self.operands.into(),
+            outputs: self.outputs.into(),
+            mixes: self.mixes.into(),
+            terms: self.terms.into(),
+            heard: self.heard.into(),
+            knobs: self.knobs.into(),
+            travels: self.travels.into(),
+        }
+    }
+}
+
+/// Adds entries to a table.
+fn add<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -> Range {
+    let first = table.len();
+    table.extend(entries);
+    Range::since(first, table)
 }
 
 impl<'a> Builder<'a> {
@@ -249,6 +283,7 @@ impl<'a> Builder<'a> {
             steps: Vec::new(),
             heard: Vec::new(),
             nodes: Vec::new(),
+            tables: Growing::default(),
         };
         for node in 0..builder.into.len() {
             for value in builder.values_read_by(node) {
@@ -384,21 +419,24 @@ impl<'a> Builder<'a> {
         };
         let from = self.place(whole);
         let to = self.pool.take(self.width_of(value));
-        self.steps.push(match value.fit {
+        let step = match value.fit {
             Fit::AsIs => Step::Delay(self.late(value, from, to)),
             Fit::Spread(width) => Step::Spread { width, from, to },
             Fit::SumLanes => Step::SumLanes {
                 width: self.width_of(whole),
                 from,
                 to,
-                sources: self.recipe.graph.nodes[value.node]
-                    .sources
-                    .iter()
-                    .map(|node| self.places_of_nodes[*node])
-                    .collect(),
+                sources: add(
+                    &mut self.tables.heard,
+                    self.recipe.graph.nodes[value.node]
+                        .sources
+                        .iter()
+                        .map(|node| self.places_of_nodes[*node]),
+                ),
             },
             Fit::Widen => Step::Widen { from, to },
-        });
+        };
+        self.steps.push(step);
         self.places.insert(value, to);
         self.release(whole);
         to
@@ -415,8 +453,9 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn terms(&mut self, wires: &[&Wire]) -> Box<[Term]> {
-        wires
+    /// Has the cables into an input or param made ready for their sum.
+    fn mix(&mut self, wires: &[&Wire], to: BlockIndex, port: usize) -> Mix {
+        let terms: Vec<Term> = wires
             .iter()
             .map(|wire| {
                 let (value, mono) = self.value(wire, false);
@@ -427,7 +466,12 @@ impl<'a> Builder<'a> {
                     start: wire.fade.start,
                 }
             })
-            .collect()
+            .collect();
+        Mix {
+            terms: add(&mut self.tables.terms, terms),
+            to,
+            port: port as u32,
+        }
     }
 
     /// Adds a module. `scratch`: where its sums and params go.
@@ -435,7 +479,7 @@ impl<'a> Builder<'a> {
         let graph = self.recipe.graph;
         let graph_node = &graph.nodes[node];
         let (spec, width) = (&graph_node.entry.spec, graph_node.width);
-        let mut mixes = Vec::new();
+        let mut sums = Vec::new();
         let mut inputs = Vec::with_capacity(spec.inputs.len());
         for input in 0..spec.inputs.len() {
             let wires = self.wires_at(node, Target::Input(input));
@@ -447,60 +491,21 @@ impl<'a> Builder<'a> {
                 }
                 _ => {
                     let to = scratch.take(width);
-                    mixes.push(Mix {
-                        terms: self.terms(&wires),
-                        to,
-                    });
+                    sums.push(self.mix(&wires, to, input));
                     Operand::Block(to)
                 }
             });
         }
-        let knobs: Box<[Mix]> = (0..spec.params.len())
-            .map(|param| {
-                let wires = self.wires_at(node, Target::Param(param));
-                Mix {
-                    terms: self.terms(&wires),
-                    to: scratch.take(width),
-                }
-            })
-            .collect();
-        let outputs: Box<[BlockIndex]> = (0..spec.outputs.len())
-            .map(|output| {
-                let place = self.pool.take(width);
-                self.places.insert(
-                    Value {
-                        node,
-                        output,
-                        fit: Fit::AsIs,
-                        late: false,
-                    },
-                    place,
-                );
-                place
-            })
-            .collect();
-        self.steps.push(Step::Run(self.nodes.len() as u32));
-        if spec.voicing == Voicing::HostOutput
-            && let [left, right] = *outputs
-        {
-            let heard = graph_node.heard;
-            let term = |from| Term {
-                from,
-                mono: true,
-                gain: heard.gain,
-                start: heard.start,
-            };
-            self.heard.push(Step::Output([term(left), term(right)]));
+        let mut modulated = Vec::new();
+        let mut knobs = Vec::with_capacity(spec.params.len());
+        for param in 0..spec.params.len() {
+            let wires = self.wires_at(node, Target::Param(param));
+            let to = scratch.take(width);
+            knobs.push(to);
+            if !wires.is_empty() {
+                modulated.push(self.mix(&wires, to, param));
+            }
         }
-        let fresh = match self.recipe.fresh {
-            Fresh::All => true,
-            Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
-        };
-        let travels = if self.kept.is_some() {
-            spec.params.len()
-        } else {
-            0
-        };
         let whole = |output| Value {
             node,
             output,
@@ -512,16 +517,58 @@ impl<'a> Builder<'a> {
             (0..spec.outputs.len())
                 .filter(|output| is_heard || self.readers.contains_key(&whole(*output))),
         );
+        let outputs: Vec<BlockIndex> = (0..spec.outputs.len())
+            .map(|output| {
+                let place = self.pool.take(width);
+                self.places.insert(whole(output), place);
+                place
+            })
+            .collect();
+        self.steps.push(Step::Run(self.nodes.len() as u32));
+        if is_heard && let [left, right] = outputs[..] {
+            let heard = graph_node.heard;
+            let term = |from| Term {
+                from,
+                mono: true,
+                gain: heard.gain,
+                start: heard.start,
+            };
+            self.heard
+                .push(Step::Output(Box::new([term(left), term(right)])));
+        }
+        let fresh = match self.recipe.fresh {
+            Fresh::All => true,
+            Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
+        };
+        let travels = if self.kept.is_some() {
+            spec.params.len()
+        } else {
+            0
+        };
+        let (instance, state) = self.life(node, fresh);
+        // Those who are handed over bring the values of their params along.
+        let params = (0..spec.params.len()).map(|param| {
+            Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
+        });
+        let tables = &mut self.tables;
         self.nodes.push(Node {
-            width,
-            inputs: inputs.into(),
-            outputs,
+            instance,
+            inputs: add(&mut tables.operands, inputs),
+            params: add(&mut tables.operands, params),
+            outputs: add(&mut tables.outputs, outputs),
+            sums: add(&mut tables.mixes, sums),
+            modulated: add(&mut tables.mixes, modulated),
+            knobs: add(&mut tables.knobs, knobs),
+            travels: add(
+                &mut tables.travels,
+                std::iter::repeat_n([0.0; MAX_FRAMES], travels),
+            ),
             wanted,
-            mixes: mixes.into(),
-            modulated: knobs.iter().any(|knob| !knob.terms.is_empty()),
-            knobs,
-            travels: vec![[0.0; MAX_FRAMES]; travels].into(),
-            state: Box::new(self.state(node, fresh)),
+            width,
+            is_source: spec.voicing == Voicing::NoteSource,
+            moving: false,
+            failed: false,
+            state: Box::new(state),
         });
         if self.kept.is_none() {
             self.steps.append(&mut self.heard);
@@ -537,40 +584,31 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn state(&self, node: usize, fresh: bool) -> NodeState {
+    /// A module's instance and what it remembers; empty unless it is a fresh one.
+    fn life(&self, node: usize, fresh: bool) -> (Box<dyn Instance>, NodeState) {
+        if !fresh {
+            return (Box::new(Vacant), NodeState::default());
+        }
         let node = &self.recipe.graph.nodes[node];
         let spec = &node.entry.spec;
-        let mut state = NodeState {
-            instance: Box::new(Vacant),
-            params: Box::default(),
-            operands: Box::default(),
-            voices: VoiceLevels::default(),
-            late: Box::default(),
-            moving: false,
-            failed: false,
+        let rate = self.recipe.sample_rate;
+        let setup = Setup {
+            sample_rate: rate,
+            seed: seed(&node.made_as),
         };
-        if fresh {
-            let rate = self.recipe.sample_rate;
-            let params: Box<[Param]> = spec
+        let mut instance = node.entry.instantiate(self.level, node.width, &setup);
+        warm(&mut *instance, node, rate);
+        let state = NodeState {
+            params: spec
                 .params
                 .iter()
                 .zip(&node.values)
                 .map(|(param, plain)| Param::new(param, *plain, rate))
-                .collect();
-            state.operands = params
-                .iter()
-                .map(|param| Operand::Constant(param.plain()))
-                .collect();
-            state.params = params;
-            state.late = vec![[0.0; MAX_LANES]; spec.outputs.len()].into();
-            let setup = Setup {
-                sample_rate: rate,
-                seed: seed(&node.made_as),
-            };
-            state.instance = node.entry.instantiate(self.level, node.width, &setup);
-            warm(&mut *state.instance, node, rate);
-        }
-        state
+                .collect(),
+            voices: VoiceLevels::default(),
+            late: vec![[0.0; MAX_LANES]; spec.outputs.len()].into(),
+        };
+        (instance, state)
     }
 
     /// Adds modules that run frame by frame.
@@ -624,11 +662,11 @@ impl<'a> Builder<'a> {
             .collect();
         let steps = std::mem::replace(&mut self.steps, before);
         let nodes = (first..self.nodes.len() as u32).collect();
-        self.steps.push(Step::Loop(Loop {
+        self.steps.push(Step::Loop(Box::new(Loop {
             steps: steps.into(),
             nodes,
             late,
-        }));
+        })));
         self.steps.append(&mut self.heard);
         for value in self.kept.take().unwrap_or_default() {
             self.release(value);
@@ -670,6 +708,7 @@ impl<'a> Builder<'a> {
             sample_rate: self.recipe.sample_rate,
             steps: self.steps.into(),
             nodes: self.nodes.into(),
+            tables: self.tables.finish(),
             sources: order
                 .filter(|node| graph.nodes[**node].entry.spec.voicing == Voicing::NoteSource)
                 .map(|node| self.places_of_nodes[*node])

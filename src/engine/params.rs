@@ -208,6 +208,12 @@ impl Param {
         self.travel
     }
 
+    /// Whether it holds still in the coming call.
+    #[inline]
+    pub(super) fn is_still(&self) -> bool {
+        self.first_change == NONE && !self.moving
+    }
+
     /// Runs through a call, unless it holds still: the travel in each frame, and the exact value in frames in which the knob
     /// stands still (no number elsewhere).
     pub(super) fn advance(
@@ -217,11 +223,11 @@ impl Param {
         travel: &mut [f32; MAX_FRAMES],
         exact: &mut [f32; MAX_FRAMES],
     ) -> Motion {
-        let mut next = self.first_change;
-        (self.first_change, self.last_change) = (NONE, NONE);
-        if next == NONE && !self.moving {
+        if self.is_still() {
             return Motion::Still;
         }
+        let mut next = self.first_change;
+        (self.first_change, self.last_change) = (NONE, NONE);
         for (frame, (travel, exact)) in travel.iter_mut().zip(exact).enumerate().take(frames) {
             while let Some(change) = changes
                 .changes

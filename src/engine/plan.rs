@@ -14,6 +14,8 @@ use crate::patch::ModuleKey;
 
 /// Everything the audio thread needs to play one patch, allocated beforehand.
 ///
+/// What is needed in every call lies in a few tables, in running order.
+///
 /// Invariants, kept by [`super::compile`] and relied on by the player's `unsafe` blocks: every block
 /// lies inside `blocks`, is as wide as its readers and writers take it for, and while a step runs, what
 /// it writes overlaps nothing it reads and nothing a later step still needs.
@@ -22,6 +24,7 @@ pub struct Plan {
     pub(super) sample_rate: f32,
     pub(super) steps: Box<[Step]>,
     pub(super) nodes: Box<[Node]>,
+    pub(super) tables: Tables,
     /// Nodes that make voices.
     pub(super) sources: Box<[u32]>,
     pub(super) slots: Box<[Option<Place>]>,
@@ -29,6 +32,61 @@ pub struct Plan {
     pub(super) keys: Box<[(ModuleKey, u32)]>,
     pub(super) blocks: Blocks,
     pub(super) faults: Arc<FaultBoard>,
+}
+
+/// What the steps and nodes of a plan refer to.
+#[derive(Default)]
+pub(super) struct Tables {
+    /// What each node reads: its inputs, then its params.
+    pub(super) operands: Box<[Operand]>,
+    /// Where each node writes.
+    pub(super) outputs: Box<[BlockIndex]>,
+    /// Cables into each input that has several, and into each param that has any.
+    pub(super) mixes: Box<[Mix]>,
+    pub(super) terms: Box<[Term]>,
+    /// Note sources whose voices are heard where lanes are summed.
+    pub(super) heard: Box<[u32]>,
+    /// Where a param that moves goes, by the order of all params.
+    pub(super) knobs: Box<[BlockIndex]>,
+    /// In loops, the travel of each param through the call.
+    pub(super) travels: Box<[[f32; MAX_FRAMES]]>,
+}
+
+/// Some consecutive entries of a table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Range {
+    first: u32,
+    count: u32,
+}
+
+impl Range {
+    /// What has been added to a table since it had `first` entries.
+    pub(super) fn since<T>(first: usize, table: &[T]) -> Range {
+        Range {
+            first: first as u32,
+            count: (table.len() - first) as u32,
+        }
+    }
+
+    pub(super) const fn is_empty(self) -> bool {
+        self.count == 0
+    }
+
+    #[inline]
+    pub(super) fn of<T>(self, table: &[T]) -> &[T] {
+        let first = self.first as usize;
+        table
+            .get(first..first + self.count as usize)
+            .unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn of_mut<T>(self, table: &mut [T]) -> &mut [T] {
+        let first = self.first as usize;
+        table
+            .get_mut(first..first + self.count as usize)
+            .unwrap_or_default()
+    }
 }
 
 /// Where a param is.
@@ -55,14 +113,14 @@ pub(super) enum Step {
         width: Width,
         from: BlockIndex,
         to: BlockIndex,
-        sources: Box<[u32]>,
+        sources: Range,
     },
     /// Add to what the host hears on the left and on the right.
-    Output([Term; 2]),
+    Output(Box<[Term; 2]>),
     /// Read a signal one frame late.
     Delay(Late),
     /// Run modules frame by frame.
-    Loop(Loop),
+    Loop(Box<Loop>),
 }
 
 /// Modules that hear each other through feedback cables.
@@ -88,42 +146,49 @@ pub(super) struct Late {
 
 /// One module of the plan: where it reads and writes.
 pub(super) struct Node {
-    pub(super) width: Width,
-    pub(super) inputs: Box<[Operand]>,
-    pub(super) outputs: Box<[BlockIndex]>,
+    pub(super) instance: Box<dyn Instance>,
+    pub(super) state: Box<NodeState>,
+    /// Some [`Tables::operands`].
+    pub(super) inputs: Range,
+    /// Some [`Tables::operands`].
+    pub(super) params: Range,
+    /// Some [`Tables::outputs`].
+    pub(super) outputs: Range,
+    /// Sums to make before it runs.
+    pub(super) sums: Range,
+    /// Params that cables move.
+    pub(super) modulated: Range,
+    /// Some [`Tables::knobs`].
+    pub(super) knobs: Range,
+    /// Some [`Tables::travels`]; none outside loops.
+    pub(super) travels: Range,
     /// The outputs somebody reads.
     pub(super) wanted: Wanted,
-    /// Sums to make before it runs.
-    pub(super) mixes: Box<[Mix]>,
-    /// What moves each param, and where its frames go.
-    pub(super) knobs: Box<[Mix]>,
-    /// Whether a cable moves one of its params.
-    pub(super) modulated: bool,
-    /// In loops, the travel of each param through the call.
-    pub(super) travels: Box<[[f32; MAX_FRAMES]]>,
-    pub(super) state: Box<NodeState>,
-}
-
-/// What a module remembers from call to call, and takes along when another plan goes on with it.
-pub(super) struct NodeState {
-    pub(super) instance: Box<dyn Instance>,
-    pub(super) params: Box<[Param]>,
-    /// What the instance reads at each param.
-    pub(super) operands: Box<[Operand]>,
-    /// How loud its voices are, for note sources.
-    pub(super) voices: VoiceLevels,
-    /// The last frame of each output, for feedback cables.
-    pub(super) late: Box<[[f32; MAX_LANES]]>,
+    pub(super) width: Width,
+    pub(super) is_source: bool,
     /// Whether some param may move in the coming call.
     pub(super) moving: bool,
     /// Whether it failed and must not run again.
     pub(super) failed: bool,
 }
 
+/// What a module remembers from call to call beside its instance, and takes along when another plan
+/// goes on with it.
+#[derive(Default)]
+pub(super) struct NodeState {
+    pub(super) params: Box<[Param]>,
+    /// How loud its voices are, for note sources.
+    pub(super) voices: VoiceLevels,
+    /// The last frame of each output, for feedback cables.
+    pub(super) late: Box<[[f32; MAX_LANES]]>,
+}
+
 /// Cables into one input or param.
 pub(super) struct Mix {
-    pub(super) terms: Box<[Term]>,
+    pub(super) terms: Range,
     pub(super) to: BlockIndex,
+    /// Which input or param of the node.
+    pub(super) port: u32,
 }
 
 impl Plan {
@@ -137,19 +202,33 @@ impl Plan {
         Arc::clone(&self.faults)
     }
 
-    /// Hands the states of modules over to another plan: pairs of nodes here and there. What stood
-    /// there comes back here.
+    /// Hands modules over to another plan: pairs of nodes here and there. What stood there comes back
+    /// here.
     ///
-    /// Realtime safety: moves pointers only.
+    /// Realtime safety: moves pointers and copies a few words.
     pub(super) fn hand_over(&mut self, to: &mut Plan, pairs: &[(u32, u32)]) {
         for (here, there) in pairs {
             if let (Some(here), Some(there)) = (
                 self.nodes.get_mut(*here as usize),
                 to.nodes.get_mut(*there as usize),
             ) {
+                std::mem::swap(&mut here.instance, &mut there.instance);
                 std::mem::swap(&mut here.state, &mut there.state);
-                // Blocks have other places there, so whoever reads one must be told anew.
-                there.state.moving |= here.modulated;
+                std::mem::swap(&mut here.failed, &mut there.failed);
+                there.moving = here.moving;
+                let values = here.params.of(&self.tables.operands);
+                for (now, value) in there
+                    .params
+                    .of_mut(&mut to.tables.operands)
+                    .iter_mut()
+                    .zip(values)
+                {
+                    match value {
+                        Operand::Constant(_) => *now = *value,
+                        // Blocks have other places there, so it must be told anew.
+                        Operand::Block(_) => there.moving = true,
+                    }
+                }
             }
         }
     }

@@ -2,13 +2,18 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use weft_modules::routing::{self, Ramp};
-use weft_modules::{Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Width};
+use weft_modules::routing::{self, Ramp, Travel};
+use weft_modules::{
+    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Width,
+};
 
 use super::faults::{Fault, FaultBoard};
 use super::params::{Changes, Motion, Param};
-use super::plan::{Late, Loop, Mix, Node, NodeState, Place, Plan, Step};
+use super::plan::{Late, Loop, Node, Place, Plan, Step, Tables};
 use super::voices::{SILENT, VoiceLevels};
+
+/// The index of no node.
+const NOBODY: usize = usize::MAX;
 
 impl Plan {
     /// Runs everything once and adds what the host hears.
@@ -22,31 +27,31 @@ impl Plan {
         let mut call = Call {
             level: self.level,
             nodes: &mut self.nodes,
+            tables: &mut self.tables,
             blocks: &self.blocks,
             faults: &self.faults,
             changes,
             ramp,
-            running: None,
+            running: NOBODY,
         };
+        let mut cx = *cx;
+        let span = Span::start(cx.frames);
         let mut at = 0;
         // The guard of last resort. Nothing here should panic; should it, the module that did falls
         // silent and the others play on.
         while catch_unwind(AssertUnwindSafe(|| {
             while let Some(step) = self.steps.get(at) {
-                call.step(step, cx, Span::start(cx.frames), onto);
+                call.step(step, &mut cx, span, onto);
                 at += 1;
             }
         }))
         .is_err()
         {
             // Once more from the same step, in which the module that failed now writes silence.
-            let failed = call
-                .running
-                .take()
-                .and_then(|node| Some((node, call.nodes.get_mut(node)?)));
-            match failed {
-                Some((index, node)) if !node.state.failed => {
-                    node.state.failed = true;
+            let index = std::mem::replace(&mut call.running, NOBODY);
+            match call.nodes.get_mut(index) {
+                Some(node) if !node.failed => {
+                    node.failed = true;
                     call.faults.count(index, Fault::Failed);
                 }
                 _ => at += 1,
@@ -66,7 +71,7 @@ impl Plan {
             && let Some(param) = node.state.params.get_mut(place.param as usize)
         {
             param.change(changes, frame, normalized);
-            node.state.moving = true;
+            node.moving = true;
         }
     }
 
@@ -82,13 +87,13 @@ impl Plan {
     /// Back to silence; knobs arrive where they were going.
     pub(super) fn reset(&mut self) {
         for node in &mut self.nodes {
+            node.instance.reset();
+            // Has the settled values handed over.
+            node.moving = true;
             let state = &mut *node.state;
-            state.instance.reset();
             state.params.iter_mut().for_each(Param::settle);
             state.voices = VoiceLevels::default();
             state.late.fill(SILENT);
-            // Has the settled values handed over.
-            state.moving = true;
         }
     }
 }
@@ -97,18 +102,20 @@ impl Plan {
 struct Call<'a> {
     level: Level,
     nodes: &'a mut [Node],
+    tables: &'a mut Tables,
     blocks: &'a Blocks,
     faults: &'a FaultBoard,
     changes: &'a Changes,
     ramp: Ramp<'a>,
     /// The node at work, should it fail.
-    running: Option<usize>,
+    running: usize,
 }
 
 // SAFETY, for each `unsafe` block below: the plan's invariants are what the functions demand, and
 // whoever calls `Plan::run` borrows the plan exclusively, which keeps everyone else from its memory.
 impl Call<'_> {
-    fn step(&mut self, step: &Step, cx: &Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
+    #[inline]
+    fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
         match step {
             Step::Run(node) => self.run_node(*node as usize, cx, span),
             Step::Spread { width, from, to } => {
@@ -138,7 +145,7 @@ impl Call<'_> {
                         &mut peaks,
                     )
                 };
-                for source in sources {
+                for source in sources.of(&self.tables.heard) {
                     if let Some(node) = self.nodes.get_mut(*source as usize) {
                         node.state.voices.raise(&peaks);
                     }
@@ -162,9 +169,7 @@ impl Call<'_> {
 
     fn run_loop(&mut self, inner: &Loop, cx: &Cx<'_>) {
         for node in &inner.nodes {
-            if let Some(node) = self.nodes.get_mut(*node as usize) {
-                node.prepare(self.level, self.blocks, cx.frames, self.changes);
-            }
+            self.prepare(*node as usize, cx.frames);
         }
         for late in &inner.late {
             self.resume(late);
@@ -177,7 +182,7 @@ impl Call<'_> {
                 .take_while(|event| (event.frame as usize) < frame)
                 .count();
             let count = cx.notes.iter().skip(first).take_while(at).count();
-            let cx = Cx {
+            let mut cx = Cx {
                 frames: 1,
                 position: cx.position.wrapping_add(frame as u64),
                 notes: cx.notes.get(first..first + count).unwrap_or_default(),
@@ -189,7 +194,7 @@ impl Call<'_> {
             for step in &inner.steps {
                 self.step(
                     step,
-                    &cx,
+                    &mut cx,
                     Span {
                         first: frame,
                         frames: 1,
@@ -203,15 +208,109 @@ impl Call<'_> {
         }
     }
 
-    fn run_node(&mut self, index: usize, cx: &Cx<'_>, span: Span) {
-        self.running = Some(index);
-        if let Some(node) = self.nodes.get_mut(index)
-            && node.run(self.level, self.blocks, cx, span, self.changes, self.ramp)
-                == Health::NotFinite
-        {
+    #[inline]
+    fn run_node(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
+        let Some(node) = self.nodes.get_mut(index) else {
+            return;
+        };
+        self.running = index;
+        if !node.sums.is_empty() {
+            for sum in node.sums.of(&self.tables.mixes) {
+                let terms = sum.terms.of(&self.tables.terms);
+                // SAFETY: sums go to memory that only this node uses, and only now.
+                unsafe {
+                    routing::mix(
+                        self.level,
+                        node.width,
+                        self.blocks,
+                        terms,
+                        self.ramp,
+                        sum.to,
+                        span,
+                    )
+                };
+            }
+        }
+        if node.moving || !node.modulated.is_empty() {
+            if node.travels.is_empty() {
+                node.render_params(
+                    self.level,
+                    self.blocks,
+                    self.tables,
+                    cx.frames,
+                    self.changes,
+                    self.ramp,
+                );
+            } else {
+                node.modulate_frame(self.level, self.blocks, self.tables, span, self.ramp);
+            }
+        }
+        cx.wanted = node.wanted;
+        // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
+        let io = unsafe {
+            Io::new(
+                self.blocks,
+                node.inputs.of(&self.tables.operands),
+                node.params.of(&self.tables.operands),
+                node.outputs.of(&self.tables.outputs),
+                span,
+            )
+        };
+        let health = if node.failed {
+            io.silence_any(node.width);
+            Health::Fine
+        } else if node.is_source {
+            let cx = Cx {
+                voice_levels: &node.state.voices.settled,
+                ..*cx
+            };
+            node.instance.process(&cx, io)
+        } else {
+            node.instance.process(cx, io)
+        };
+        if health == Health::NotFinite {
             self.faults.count(index, Fault::NotFinite);
         }
-        self.running = None;
+        self.running = NOBODY;
+    }
+
+    /// Before a loop runs: takes the params of a node through the whole call.
+    fn prepare(&mut self, index: usize, frames: usize) {
+        let Some(node) = self.nodes.get_mut(index) else {
+            return;
+        };
+        if !node.moving && node.modulated.is_empty() {
+            return;
+        }
+        node.moving = false;
+        let travels = node.travels.of_mut(&mut self.tables.travels);
+        let operands = node.params.of_mut(&mut self.tables.operands);
+        let knobs = node.knobs.of(&self.tables.knobs);
+        let cables = node.modulated.of(&self.tables.mixes);
+        for (port, (((operand, param), travel), knob)) in operands
+            .iter_mut()
+            .zip(&mut node.state.params)
+            .zip(travels)
+            .zip(knobs)
+            .enumerate()
+        {
+            let mut exact = [f32::NAN; MAX_FRAMES];
+            let motion = param.advance(self.changes, frames, travel, &mut exact);
+            if let Some(cables) = cables.iter().find(|mix| mix.port as usize == port) {
+                if motion == Motion::Still {
+                    travel.fill(param.travel());
+                }
+                *operand = Operand::Block(cables.to);
+            } else if motion == Motion::Still {
+                *operand = Operand::Constant(param.plain());
+            } else {
+                let travel = travel.get_mut(..frames).unwrap_or_default();
+                param.write(self.level, self.blocks, node.width, travel, &exact, *knob);
+                *operand = Operand::Block(*knob);
+                // What lies in a block now is handed over as a constant once it stands still.
+                node.moving = true;
+            }
+        }
     }
 
     /// Has the last frame of the call before ready for feedback cables.
@@ -237,124 +336,87 @@ impl Call<'_> {
 }
 
 impl Node {
-    fn is_in_loop(&self) -> bool {
-        !self.travels.is_empty()
-    }
-
-    fn run(
-        &mut self,
-        level: Level,
-        blocks: &Blocks,
-        cx: &Cx<'_>,
-        span: Span,
-        changes: &Changes,
-        ramp: Ramp<'_>,
-    ) -> Health {
-        for mix in &self.mixes {
-            // SAFETY: sums go to memory that only this node uses, and only now.
-            unsafe { routing::mix(level, self.width, blocks, &mix.terms, ramp, mix.to, span) };
-        }
-        if self.is_in_loop() {
-            self.modulate_frame(level, blocks, span, ramp);
-        } else if self.modulated || self.state.moving {
-            self.render_params(level, blocks, cx.frames, changes, ramp);
-        }
-        let state = &mut *self.state;
-        let cx = Cx {
-            voice_levels: &state.voices.settled,
-            wanted: self.wanted,
-            ..*cx
-        };
-        // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
-        let io = unsafe { Io::new(blocks, &self.inputs, &state.operands, &self.outputs, span) };
-        if state.failed {
-            io.silence_any(self.width);
-            return Health::Fine;
-        }
-        state.instance.process(&cx, io)
-    }
-
     /// Renders what moves and hands over what stands still.
     fn render_params(
         &mut self,
         level: Level,
         blocks: &Blocks,
+        tables: &mut Tables,
         frames: usize,
         changes: &Changes,
         ramp: Ramp<'_>,
     ) {
-        let NodeState {
-            params,
-            operands,
-            moving,
-            ..
-        } = &mut *self.state;
-        *moving = false;
-        for ((operand, knob), param) in operands.iter_mut().zip(&self.knobs).zip(params) {
-            let mut travel = [0.0; MAX_FRAMES];
-            *operand = param.render(
-                level,
-                self.width,
-                blocks,
-                knob,
-                frames,
-                changes,
-                &mut travel,
-            );
-            if !knob.terms.is_empty() {
-                let span = Span::start(frames);
-                // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-                unsafe {
-                    routing::modulate(
-                        level,
-                        self.width,
-                        blocks,
-                        param.shape,
-                        &travel,
-                        &knob.terms,
-                        ramp,
-                        knob.to,
-                        span,
-                    );
+        let was_moving = std::mem::take(&mut self.moving);
+        let operands = self.params.of_mut(&mut tables.operands);
+        let cables = self.modulated.of(&tables.mixes);
+        let params = &mut self.state.params;
+        if was_moving {
+            let knobs = self.knobs.of(&tables.knobs);
+            for (port, ((operand, param), knob)) in
+                operands.iter_mut().zip(&mut *params).zip(knobs).enumerate()
+            {
+                if cables.iter().any(|mix| mix.port as usize == port) {
+                    continue;
                 }
+                if param.is_still() {
+                    *operand = Operand::Constant(param.plain());
+                    continue;
+                }
+                let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+                param.advance(changes, frames, &mut travel, &mut exact);
+                let travel = travel.get_mut(..frames).unwrap_or_default();
+                param.write(level, blocks, self.width, travel, &exact, *knob);
+                *operand = Operand::Block(*knob);
+                // What lies in a block now is handed over as a constant once it stands still.
+                self.moving = true;
             }
-            // What lies in a block now is handed over as a constant once it stands still.
-            *moving |= matches!(operand, Operand::Block(_)) && knob.terms.is_empty();
         }
-    }
-
-    /// Before a loop runs: takes its params through the whole call.
-    fn prepare(&mut self, level: Level, blocks: &Blocks, frames: usize, changes: &Changes) {
-        if !self.modulated && !self.state.moving {
-            return;
-        }
-        let NodeState {
-            params,
-            operands,
-            moving,
-            ..
-        } = &mut *self.state;
-        *moving = false;
-        for (((operand, knob), param), travel) in operands
-            .iter_mut()
-            .zip(&self.knobs)
-            .zip(params)
-            .zip(&mut self.travels)
-        {
-            *operand = param.render(level, self.width, blocks, knob, frames, changes, travel);
-            // What lies in a block now is handed over as a constant once it stands still.
-            *moving |= matches!(operand, Operand::Block(_)) && knob.terms.is_empty();
+        for mix in cables {
+            let port = mix.port as usize;
+            let (Some(param), Some(operand)) = (params.get_mut(port), operands.get_mut(port))
+            else {
+                continue;
+            };
+            *operand = Operand::Block(mix.to);
+            let (mut travel, mut exact);
+            let travel = if param.is_still() {
+                Travel::Still(param.travel())
+            } else {
+                (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+                param.advance(changes, frames, &mut travel, &mut exact);
+                self.moving = true;
+                Travel::Moving(&travel)
+            };
+            // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+            unsafe {
+                routing::modulate(
+                    level,
+                    self.width,
+                    blocks,
+                    param.shape,
+                    travel,
+                    mix.terms.of(&tables.terms),
+                    ramp,
+                    mix.to,
+                    Span::start(frames),
+                );
+            }
         }
     }
 
     /// In a loop: what cables do to the params in one frame.
-    fn modulate_frame(&mut self, level: Level, blocks: &Blocks, span: Span, ramp: Ramp<'_>) {
-        if !self.modulated {
-            return;
-        }
-        for ((knob, param), travel) in self.knobs.iter().zip(&self.state.params).zip(&self.travels)
-        {
-            if !knob.terms.is_empty() {
+    fn modulate_frame(
+        &mut self,
+        level: Level,
+        blocks: &Blocks,
+        tables: &Tables,
+        span: Span,
+        ramp: Ramp<'_>,
+    ) {
+        let travels = self.travels.of(&tables.travels);
+        for mix in self.modulated.of(&tables.mixes) {
+            let port = mix.port as usize;
+            if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
                 // SAFETY: the frames of a param go to memory that only its node uses, and only now.
                 unsafe {
                     routing::modulate(
@@ -362,10 +424,10 @@ impl Node {
                         self.width,
                         blocks,
                         param.shape,
-                        travel,
-                        &knob.terms,
+                        Travel::Moving(travel),
+                        mix.terms.of(&tables.terms),
                         ramp,
-                        knob.to,
+                        mix.to,
                         span,
                     );
                 }
@@ -375,39 +437,25 @@ impl Node {
 }
 
 impl Param {
-    /// Gives the node what to read in this call, and tells the travel where cables add to it.
-    fn render(
-        &mut self,
+    /// Writes the values of its travel where its module reads them, exact where the knob stands.
+    fn write(
+        &self,
         level: Level,
-        width: Width,
         blocks: &Blocks,
-        knob: &Mix,
-        frames: usize,
-        changes: &Changes,
-        travel: &mut [f32; MAX_FRAMES],
-    ) -> Operand {
-        let mut exact = [f32::NAN; MAX_FRAMES];
-        let motion = self.advance(changes, frames, travel, &mut exact);
-        if !knob.terms.is_empty() {
-            if motion == Motion::Still {
-                travel.fill(self.travel());
-            }
-            return Operand::Block(knob.to);
-        }
-        if motion == Motion::Still {
-            return Operand::Constant(self.plain());
-        }
-        let values = travel.get_mut(..frames).unwrap_or_default();
+        width: Width,
+        travel: &mut [f32],
+        exact: &[f32; MAX_FRAMES],
+        to: BlockIndex,
+    ) {
         if self.is_continuous() {
-            routing::shape(level, self.shape, values);
+            routing::shape(level, self.shape, travel);
         }
-        for (value, exact) in values.iter_mut().zip(exact) {
+        for (value, exact) in travel.iter_mut().zip(exact) {
             if !exact.is_nan() {
-                *value = exact;
+                *value = *exact;
             }
         }
         // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-        unsafe { routing::write(level, width, blocks, values, knob.to) };
-        Operand::Block(knob.to)
+        unsafe { routing::write(level, width, blocks, travel, to) };
     }
 }

@@ -537,7 +537,7 @@ mod misbehaving {
         );
         let mut plan = plan(&text);
         // The vca runs between the input and the output.
-        plan.nodes[1].state.instance = Box::new(instance);
+        plan.nodes[1].instance = Box::new(instance);
         plan
     }
 

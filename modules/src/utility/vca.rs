@@ -1,8 +1,8 @@
 //! Amplifier whose level is a knob or a cable.
 
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::bend::Bend;
-use crate::kit::switch::stretches;
+use crate::kit::switch::{from, stretches};
 use crate::lanes::Lanes;
 use crate::spec::{Category, Spec, Voicing, audio, choice, unit};
 
@@ -60,21 +60,24 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         [level, response]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
-        let scratch = &mut [V::splat(0.0); MAX_FRAMES];
         for (stretch, response) in stretches(response, cx.frames) {
-            let exponential = self.exponential;
-            let gain = match level {
-                level if response != EXPONENTIAL => level,
-                Signal::Constant(level) => Signal::Constant(exponential.at(level)),
-                Signal::Frames(levels) => {
-                    for frame in stretch.clone() {
-                        scratch[frame] = exponential.at(levels[frame]);
-                    }
-                    Signal::Frames(&*scratch)
-                }
-            };
-            for frame in stretch {
-                out[frame] = input.at(frame) * gain.at(frame);
+            let (input, level) = (from(input, stretch.start), from(level, stretch.start));
+            let out = &mut out[stretch];
+            if response == EXPONENTIAL {
+                let exponential = self.exponential;
+                input.join(
+                    level,
+                    out,
+                    #[inline(always)]
+                    |input, level| input * exponential.at(level),
+                );
+            } else {
+                input.join(
+                    level,
+                    out,
+                    #[inline(always)]
+                    |input, level| input * level,
+                );
             }
         }
     }
