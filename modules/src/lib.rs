@@ -50,6 +50,7 @@ catalog::modules! {
         noise: Noise,
     }
     filter {
+        biquad: Biquad,
         ladder: Ladder,
         one_pole: OnePole,
         svf: Svf,

@@ -157,6 +157,122 @@ fn the_one_pole_filter_is_its_prototype() {
     }
 }
 
+/// The cookbook's transfer function of a shape at an angle in radians per frame.
+fn cookbook(shape: &str, corner: f64, q: f64, decibels: f64, angle: f64) -> C {
+    let a = 10.0_f64.powf(decibels / 40.0);
+    let (sin, cos) = corner.sin_cos();
+    let alpha = sin / (2.0 * q);
+    let slope = 2.0 * a.sqrt() * alpha;
+    let (b, a) = match shape {
+        "low-pass" => (
+            [(1.0 - cos) / 2.0, 1.0 - cos, (1.0 - cos) / 2.0],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        ),
+        "high-pass" => (
+            [(1.0 + cos) / 2.0, -1.0 - cos, (1.0 + cos) / 2.0],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        ),
+        "band-pass" => ([alpha, 0.0, -alpha], [1.0 + alpha, -2.0 * cos, 1.0 - alpha]),
+        "notch" => (
+            [1.0, -2.0 * cos, 1.0],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        ),
+        "all-pass" => (
+            [1.0 - alpha, -2.0 * cos, 1.0 + alpha],
+            [1.0 + alpha, -2.0 * cos, 1.0 - alpha],
+        ),
+        "peak" => (
+            [1.0 + alpha * a, -2.0 * cos, 1.0 - alpha * a],
+            [1.0 + alpha / a, -2.0 * cos, 1.0 - alpha / a],
+        ),
+        "low shelf" => (
+            [
+                a * ((a + 1.0) - (a - 1.0) * cos + slope),
+                2.0 * a * ((a - 1.0) - (a + 1.0) * cos),
+                a * ((a + 1.0) - (a - 1.0) * cos - slope),
+            ],
+            [
+                (a + 1.0) + (a - 1.0) * cos + slope,
+                -2.0 * ((a - 1.0) + (a + 1.0) * cos),
+                (a + 1.0) + (a - 1.0) * cos - slope,
+            ],
+        ),
+        "high shelf" => (
+            [
+                a * ((a + 1.0) + (a - 1.0) * cos + slope),
+                -2.0 * a * ((a - 1.0) + (a + 1.0) * cos),
+                a * ((a + 1.0) + (a - 1.0) * cos - slope),
+            ],
+            [
+                (a + 1.0) - (a - 1.0) * cos + slope,
+                2.0 * ((a - 1.0) - (a + 1.0) * cos),
+                (a + 1.0) - (a - 1.0) * cos - slope,
+            ],
+        ),
+        _ => panic!("no formula for {shape}"),
+    };
+    let delay = C::from_polar(1.0, -angle);
+    let at = |taps: [f64; 3]| delay * (delay * taps[2] + taps[1]) + taps[0];
+    at(b) / at(a)
+}
+
+#[test]
+fn the_biquad_is_the_cookbook() {
+    for shape in [
+        "low-pass",
+        "high-pass",
+        "band-pass",
+        "notch",
+        "all-pass",
+        "peak",
+        "low shelf",
+        "high shelf",
+    ] {
+        let gains = match shape {
+            "peak" | "low shelf" | "high shelf" => &[-24.0, -3.0, 0.0, 6.0, 24.0][..],
+            _ => &[12.0][..],
+        };
+        let mut worst = (0.0_f64, 0.0_f64);
+        for corner in CORNERS.into_iter().chain(HIGH_CORNERS) {
+            for q in [0.1_f32, 0.707, 3.0, 20.0] {
+                for &gain in gains {
+                    let rig = Rig::new("biquad")
+                        .choose("shape", shape)
+                        .hold("frequency", hertz(corner))
+                        .hold("q", q)
+                        .hold("gain", gain);
+                    // What the filter was told, rounded as it is.
+                    let corner = TAU * f64::from(hertz(corner)) / f64::from(RATE);
+                    let (q, gain) = (f64::from(q), f64::from(gain));
+                    // Shelves and peaks ring longer or sooner than their Q says by up to their gain.
+                    let lasting = 10.0_f64.powf(gain.abs() / 40.0);
+                    let spectrum =
+                        spectra(rig, ringing(corner, (q * lasting).max(lasting / q))).remove(0);
+                    let mut bin = 0;
+                    while bin <= spectrum.len() / 2 {
+                        let angle = TAU * bin as f64 / spectrum.len() as f64;
+                        let want = cookbook(shape, corner, q, gain, angle);
+                        let got = spectrum[bin];
+                        // Below -50 dB what is left of the input is rounding.
+                        if want.norm() > 3e-3 {
+                            let decibels = 20.0 * (got.norm() / want.norm()).log10();
+                            worst.0 = worst.0.max(decibels.abs());
+                            worst.1 = worst.1.max((got / want).arg().abs());
+                            assert!(
+                                decibels.abs() < 0.01,
+                                "{shape} at {corner}, q {q}, {gain} dB: {decibels} dB off at {angle}"
+                            );
+                        }
+                        bin += (bin / 64).max(1);
+                    }
+                }
+            }
+        }
+        println!("biquad {shape}: {:.5} dB, {:.5} radians", worst.0, worst.1);
+        assert!(worst.1 < 0.005, "{shape}: {} radians", worst.1);
+    }
+}
+
 /// The ladder's deviation at a feedback `k`, in a mode.
 fn ladder_deviation(corner: f64, k: f64, mode: &str) -> Deviation {
     let rig = Rig::new("ladder")
@@ -370,6 +486,63 @@ fn no_movement_upsets_a_filter() {
             }
         }
     }
+}
+
+#[test]
+fn no_movement_upsets_a_biquad() {
+    let travel = |x: f32| 16.0 * 1250.0_f32.powf(x.clamp(0.0, 1.0));
+    let heard = |name: &str, rig: Rig, limit: f32| {
+        let mut rig = rig.feed("in", |frame, _| {
+            if frame < 100_000 {
+                noise(1, frame) * 2.0 - 1.0
+            } else {
+                0.0
+            }
+        });
+        let peak = |sound: Vec<Vec<f32>>| {
+            let loudest = |peak: f32, value: &f32| peak.max(value.abs());
+            sound[0].iter().fold(0.0, loudest)
+        };
+        let loud = peak(rig.run(100_000));
+        rig.run(100_000);
+        let rest = peak(rig.run(1_000));
+        println!("biquad {name}: {loud}, rests at {rest}");
+        assert_eq!(rig.health, Health::Fine);
+        assert!(loud < limit, "{name}: {loud}");
+        assert!(rest < 1e-6, "{name} rests at {rest}");
+    };
+    for shape in 0..8 {
+        for q in [0.1, 20.0] {
+            // A cut, so that what is held is heard and not what the gain adds.
+            let rig = || {
+                Rig::new("biquad")
+                    .hold("shape", shape as f32)
+                    .hold("gain", -24.0)
+                    .hold("q", q)
+            };
+            heard(
+                &format!("shape {shape}, q {q}, jumps"),
+                rig().feed("frequency", move |frame, _| travel(noise(2, frame))),
+                15.0,
+            );
+            heard(
+                &format!("shape {shape}, q {q}, sweeps"),
+                rig().feed("frequency", move |frame, _| {
+                    travel(0.5 + 0.5 * (frame as f32 * 0.7).sin())
+                }),
+                15.0,
+            );
+        }
+    }
+    heard(
+        "everything jumps",
+        Rig::new("biquad")
+            .feed("frequency", move |frame, _| travel(noise(2, frame)))
+            .feed("q", |frame, _| 0.1 * 200.0_f32.powf(noise(3, frame)))
+            .feed("gain", |frame, _| noise(4, frame) * 48.0 - 24.0)
+            .feed("shape", |frame, _| (noise(5, frame / 7) * 7.99).floor()),
+        120.0,
+    );
 }
 
 #[test]
