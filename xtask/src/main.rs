@@ -1,6 +1,7 @@
 //! The commands of Weft: build it, put it where DAWs look, render patches to sound, check everything.
 
 mod automation;
+mod bench;
 mod bundle;
 mod catalog;
 mod docs;
@@ -42,6 +43,8 @@ enum Command {
     Modules(catalog::Args),
     /// Play a patch while it is rewired again and again, and measure what that costs
     Soak(soak::Args),
+    /// Play workloads and measure what they cost
+    Bench(bench::Args),
     /// Build the CLAP and VST3 bundles into target/bundled
     Bundle(bundle::Args),
     /// Run every check: tidy, the tests, and the real hosts
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::Preset(args) => preset::run(&args),
         Command::Modules(args) => catalog::run(&args),
         Command::Soak(args) => soak::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Bundle(args) => bundle::run(&args),
         Command::Test => suite::run(),
         Command::Tidy => tidy::run(),

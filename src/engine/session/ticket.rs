@@ -56,7 +56,7 @@ impl Ticket {
 
     /// Waits until the player will find it before its next block, or it is known that it will not; or
     /// for so long. Does not wait for the player.
-    pub(super) fn wait_until_sent(&self, patience: Duration) {
+    pub fn wait_until_sent(&self, patience: Duration) {
         let pending = |progress: &mut Progress| !progress.sent && progress.outcome.is_none();
         drop(
             self.0
