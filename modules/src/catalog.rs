@@ -137,6 +137,7 @@ where
         inputs: &spec.inputs,
         params: &spec.params,
         outputs: &spec.outputs,
+        silence: M::SILENCE,
     }
 }
 

@@ -3,10 +3,12 @@
 use crate::blocks::Io;
 use crate::lanes::Lanes;
 use crate::notes::NoteEvent;
-use crate::spec::Spec;
+use crate::spec::{Silence, Spec};
 
 /// The most frames in one call of [`Module::process`].
 pub const MAX_FRAMES: usize = 64;
+/// Softer than this is silence: -120 dB.
+pub const QUIET: f32 = 1e-6;
 /// The most voices in one signal.
 pub const MAX_LANES: usize = 16;
 
@@ -162,6 +164,8 @@ impl Transport {
 pub struct Wanted(u32);
 
 impl Wanted {
+    /// No output is read.
+    pub const NONE: Wanted = Wanted(0);
     /// Every output is read.
     pub const ALL: Wanted = Wanted(u32::MAX);
 
@@ -221,10 +225,18 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
 {
     /// The data sheet.
     const SPEC: Spec<I, P, O>;
+    /// What makes it fall silent.
+    const SILENCE: Silence = Silence::Never;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
     fn new(setup: &Setup) -> Self;
     /// Back to the state [`Module::new`] gives. Audio thread.
     fn reset(&mut self);
+    /// Whether it would give nothing but silence for as long as it hears nothing louder than [`QUIET`],
+    /// whatever happens to its params. While that is so it need not run; it goes on where it stopped.
+    /// Only asked of modules that run once for all voices. Audio thread.
+    fn rests(&self) -> bool {
+        false
+    }
     /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
     /// so that it is compiled for the instruction set of its lanes.
     ///
@@ -252,6 +264,8 @@ pub enum Health {
 pub trait Instance: Send {
     /// Back to silence. Audio thread.
     fn reset(&mut self);
+    /// See [`Module::rests`].
+    fn rests(&self) -> bool;
     /// Makes the next frames. Audio thread.
     fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health;
 }
@@ -278,6 +292,10 @@ where
 {
     fn reset(&mut self) {
         self.module.reset();
+    }
+
+    fn rests(&self) -> bool {
+        self.module.rests()
     }
 
     fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health {

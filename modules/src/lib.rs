@@ -30,7 +30,7 @@ static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisable
 
 pub use blocks::{BlockIndex, Blocks, Io, Operand, Span};
 pub use catalog::{Entry, Level, Width, find};
-pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
+pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, Transport, Wanted};
 pub use notes::{NoteEvent, NoteKind};
 pub use spec::{
     Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing,

@@ -2,10 +2,10 @@
 
 use crate::CATALOG;
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Health, MAX_FRAMES, Wanted};
+use crate::contract::{Health, MAX_FRAMES, QUIET, Wanted};
 use crate::notes::{NoteEvent, NoteKind};
 use crate::rig::Rig;
-use crate::spec::{ParamKind, ParamSpec, PortKind, Voicing};
+use crate::spec::{ParamKind, ParamSpec, PortKind, Silence, Voicing};
 
 /// Random bits of a place, alike in every run: the finaliser of MurmurHash3 (Appleby).
 fn hash(seed: u64, frame: u64, lane: usize) -> u32 {
@@ -282,6 +282,52 @@ fn what_nobody_reads_changes_nothing_elsewhere() {
                         level.name()
                     );
                 }
+            }
+        }
+    });
+}
+
+/// Runs a module that is fed everything at first, and from a moment on nothing at these ports.
+fn starved(entry: &'static Entry, level: Level, width: Width, ports: &[&str]) {
+    const STARVED: u64 = 2_000;
+    let mut rig = busy(entry, level, width, 8_000.0, Movement::Inputs, None);
+    for (index, port) in ports.iter().enumerate() {
+        rig = match entry.spec.input(port) {
+            Some(input) => {
+                let kind = entry.spec.inputs[input].kind;
+                rig.feed(port, move |frame, lane| {
+                    if frame < STARVED {
+                        input_value(kind, index as u64 + 50, frame, lane)
+                    } else {
+                        0.0
+                    }
+                })
+            }
+            None => rig.hold(port, 0.0),
+        };
+    }
+    rig.run(STARVED as usize + 30_000);
+    for output in rig.run(500) {
+        let loudest = output
+            .iter()
+            .fold(0.0f32, |most, value| most.max(value.abs()));
+        let (name, lanes) = (entry.spec.id, width.lanes());
+        assert!(
+            loudest < QUIET,
+            "{name} {} x{lanes} without {ports:?}: {loudest}",
+            level.name()
+        );
+    }
+}
+
+#[test]
+fn what_claims_to_fall_silent_does() {
+    everywhere(|entry, level, width| match entry.spec.silence {
+        Silence::Never => {}
+        Silence::All(ports) => starved(entry, level, width, ports),
+        Silence::Any(ports) => {
+            for port in ports {
+                starved(entry, level, width, &[port]);
             }
         }
     });

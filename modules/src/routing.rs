@@ -3,9 +3,9 @@
 //! These are the engine's own steps. They live here because they run on the lane types, which stay
 //! inside this crate.
 
-use crate::blocks::{BlockIndex, Blocks, Span};
+use crate::blocks::{BlockIndex, Blocks, Operand, Span};
 use crate::catalog::{Level, Set, Width};
-use crate::contract::{MAX_FRAMES, MAX_LANES};
+use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
 use crate::kit::math::exp2;
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;
@@ -321,6 +321,90 @@ pub unsafe fn sum_lanes(
     }
     // SAFETY: passed on to the caller.
     unsafe { with_lanes!(level, width, run(blocks, from, to, span, peaks)) }
+}
+
+/// Writes silence into a mono block.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// Nobody else uses the block meanwhile.
+pub unsafe fn silence(blocks: &Blocks, at: BlockIndex, span: Span) {
+    // SAFETY: passed on to the caller.
+    unsafe { blocks.write::<Narrow>(at, span) }.fill(Narrow::splat(0.0));
+}
+
+/// The peak of a mono block.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// Nobody writes the block meanwhile.
+pub unsafe fn peak(level: Level, blocks: &Blocks, at: BlockIndex, span: Span) -> f32 {
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(blocks: &Blocks, at: BlockIndex, span: Span) -> f32 {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: passed on to the caller of `peak`.
+                let frames = unsafe { blocks.read::<V>(at, span) };
+                let mut peaks = [V::splat(0.0); 8];
+                for frames in frames.chunks(peaks.len()) {
+                    for (peak, frame) in peaks.iter_mut().zip(frames) {
+                        *peak = frame.abs().max(*peak);
+                    }
+                }
+                peaks
+                    .into_iter()
+                    .fold(0.0, |most: f32, peak| most.max(peak.sum()))
+            },
+        )
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { with_lanes!(level, Width::One, run(blocks, at, span)) }
+}
+
+/// Whether a gate is up in any lane at the end of a span.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// The gate is `width` wide and nobody writes it meanwhile.
+pub unsafe fn is_up(width: Width, blocks: &Blocks, gate: BlockIndex, span: Span) -> bool {
+    /// # Safety
+    /// As [`is_up`].
+    unsafe fn run<V: Lanes>(blocks: &Blocks, gate: BlockIndex, span: Span) -> bool {
+        // SAFETY: passed on to the caller.
+        let frames = unsafe { blocks.read::<V>(gate, span) };
+        frames
+            .last()
+            .is_some_and(|last| last.as_slice().iter().any(|lane| *lane != 0.0))
+    }
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match width {
+            Width::One => run::<Mono<Baseline>>(blocks, gate, span),
+            Width::Eight => run::<Eight<Baseline>>(blocks, gate, span),
+            Width::Sixteen => run::<Sixteen<Baseline>>(blocks, gate, span),
+        }
+    }
+}
+
+/// The first frame of a span in which a mono signal is louder than silence.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// Nobody writes the signal meanwhile.
+pub unsafe fn onset(blocks: &Blocks, signal: Operand, span: Span) -> Option<usize> {
+    match signal {
+        Operand::Constant(value) => (value.abs() > QUIET && span.frames > 0).then_some(0),
+        Operand::Block(from) => {
+            // SAFETY: passed on to the caller.
+            let frames = unsafe { mono(blocks, from, span) };
+            frames.iter().position(|frame| frame.sum().abs() > QUIET)
+        }
+    }
 }
 
 /// Where a knob stands in the frames of a call, 0..1.

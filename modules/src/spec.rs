@@ -6,6 +6,18 @@ mod text;
 
 use core::fmt;
 
+/// What makes a module fall silent for good, once what it remembers has died away: it gives nothing but
+/// zeros from then on, for as long as that lasts, whatever else reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing: it may sound by itself.
+    Never,
+    /// Zeros at all of these inputs and params.
+    All(&'static [&'static str]),
+    /// Zeros at any of these inputs and params.
+    Any(&'static [&'static str]),
+}
+
 /// What kind of place a module has in a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voicing {
@@ -98,6 +110,8 @@ pub struct ModuleSpec {
     pub params: &'static [ParamSpec],
     /// See [`Spec::outputs`].
     pub outputs: &'static [PortSpec],
+    /// See [`crate::contract::Module::SILENCE`].
+    pub silence: Silence,
 }
 
 impl ModuleSpec {

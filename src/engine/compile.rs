@@ -1,6 +1,6 @@
 //! Graph to plan: order, memory, instances.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -12,10 +12,13 @@ use weft_modules::{
 };
 
 use super::buffers::{BlockPool, Sharing};
+use super::domains::Domains;
 use super::faults::FaultBoard;
 use super::graph::{Graph, Target, Unit, Wire};
 use super::params::Param;
-use super::plan::{Late, Loop, Mix, Node, NodeState, Place, Plan, Range, Step, Tables};
+use super::plan::{
+    Act, Domain, Late, Loop, Mix, Node, NodeState, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+};
 use super::transport::Clock;
 use super::voices::{SILENT, VoiceLevels};
 use super::{SAMPLE_RATES, SLOTS};
@@ -150,6 +153,9 @@ struct Vacant;
 
 impl Instance for Vacant {
     fn reset(&mut self) {}
+    fn rests(&self) -> bool {
+        false
+    }
     fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
         Health::Fine
     }
@@ -207,6 +213,9 @@ enum Fit {
 
 struct Builder<'a> {
     recipe: Recipe<'a>,
+    domains: Domains,
+    /// The domain whose modules alone read a value.
+    readers_asleep: HashMap<Value, Option<usize>>,
     places_of_nodes: Vec<u32>,
     /// For each node, the wires into it, in the order of the patch.
     into: Vec<Vec<&'a Wire>>,
@@ -235,11 +244,15 @@ struct Growing {
     heard: Vec<u32>,
     knobs: Vec<BlockIndex>,
     travels: Vec<[f32; MAX_FRAMES]>,
+    domains: Vec<Domain>,
+    shut: Vec<Place>,
 }
 
 impl Growing {
     fn finish(self) -> Tables {
         Tables {
+            domains: self.domains.into(),
+            shut: self.shut.into(),
             operands: self.operands.into(),
             outputs: self.outputs.into(),
             mixes: self.mixes.into(),
@@ -258,6 +271,21 @@ fn add<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -> Range {
     Range::since(first, table)
 }
 
+/// Who sleeps, in the numbers of the plan.
+fn sleeper(domain: Option<usize>) -> Sleeper {
+    domain
+        .and_then(|domain| u16::try_from(domain).ok())
+        .map_or(Sleeper::NOBODY, Sleeper)
+}
+
+/// A step that is never left out.
+fn always(act: Act) -> Step {
+    Step {
+        sleeper: Sleeper::NOBODY,
+        act,
+    }
+}
+
 impl<'a> Builder<'a> {
     fn new(recipe: Recipe<'a>, units: &[Unit]) -> Builder<'a> {
         let recipe = Recipe {
@@ -271,7 +299,14 @@ impl<'a> Builder<'a> {
         let scratch = (0..recipe.graph.nodes.len())
             .map(|node| Self::scratch_lines(&recipe, node))
             .max();
+        let looped: HashSet<usize> = units
+            .iter()
+            .filter(|unit| matches!(unit, Unit::Loop(_)))
+            .flat_map(|unit| unit.members().iter().copied())
+            .collect();
         let mut builder = Builder {
+            domains: Domains::of(recipe.graph, |node| looped.contains(&node)),
+            readers_asleep: HashMap::new(),
             pool: BlockPool::after(scratch.unwrap_or(0), recipe.sharing),
             recipe,
             places_of_nodes: places(units),
@@ -286,8 +321,14 @@ impl<'a> Builder<'a> {
             tables: Growing::default(),
         };
         for node in 0..builder.into.len() {
+            let domain = builder.domains.of_nodes[node];
             for value in builder.values_read_by(node) {
                 builder.count_reader(value);
+                builder
+                    .readers_asleep
+                    .entry(value)
+                    .and_modify(|sleeper| *sleeper = sleeper.filter(|_| *sleeper == domain))
+                    .or_insert(domain);
             }
         }
         builder
@@ -419,10 +460,11 @@ impl<'a> Builder<'a> {
         };
         let from = self.place(whole);
         let to = self.pool.take(self.width_of(value));
-        let step = match value.fit {
-            Fit::AsIs => Step::Delay(self.late(value, from, to)),
-            Fit::Spread(width) => Step::Spread { width, from, to },
-            Fit::SumLanes => Step::SumLanes {
+        let act = match value.fit {
+            Fit::AsIs => Act::Delay(self.late(value, from, to)),
+            Fit::Spread(width) => Act::Spread { width, from, to },
+            Fit::SumLanes => Act::SumLanes {
+                singers: sleeper(self.domains.of_nodes[value.node]),
                 width: self.width_of(whole),
                 from,
                 to,
@@ -434,9 +476,17 @@ impl<'a> Builder<'a> {
                         .map(|node| self.places_of_nodes[*node]),
                 ),
             },
-            Fit::Widen => Step::Widen { from, to },
+            Fit::Widen => Act::Widen { from, to },
         };
-        self.steps.push(step);
+        // What is read late is remembered on, whoever sleeps.
+        let readers = match value.fit {
+            Fit::AsIs => None,
+            _ => self.readers_asleep.get(&value).copied().flatten(),
+        };
+        self.steps.push(Step {
+            sleeper: sleeper(readers),
+            act,
+        });
         self.places.insert(value, to);
         self.release(whole);
         to
@@ -524,7 +574,28 @@ impl<'a> Builder<'a> {
                 place
             })
             .collect();
-        self.steps.push(Step::Run(self.nodes.len() as u32));
+        let place = self.nodes.len() as u32;
+        let domain = self.domains.of_nodes[node];
+        self.steps.push(Step {
+            sleeper: sleeper(domain),
+            act: Act::Run(place),
+        });
+        for (output, at) in outputs.iter().enumerate() {
+            if domain.is_some() && width == Width::One && self.leaves(node, output) {
+                let singers = sleeper(domain);
+                self.steps.push(always(Act::Hear { at: *at, singers }));
+            }
+            let watch = |domain: &super::domains::Domain| {
+                domain.source == node && domain.gates.contains(&output)
+            };
+            if wanted.has(output) && self.domains.all.iter().any(watch) {
+                self.steps.push(always(Act::Watch {
+                    node: place,
+                    width,
+                    gate: *at,
+                }));
+            }
+        }
         if is_heard && let [left, right] = outputs[..] {
             let heard = graph_node.heard;
             let term = |from| Term {
@@ -534,7 +605,7 @@ impl<'a> Builder<'a> {
                 start: heard.start,
             };
             self.heard
-                .push(Step::Output(Box::new([term(left), term(right)])));
+                .push(always(Act::Output(Box::new([term(left), term(right)]))));
         }
         let fresh = match self.recipe.fresh {
             Fresh::All => true,
@@ -564,6 +635,10 @@ impl<'a> Builder<'a> {
                 std::iter::repeat_n([0.0; MAX_FRAMES], travels),
             ),
             wanted,
+            sleeper: sleeper(domain),
+            served: sleeper(self.domains.served[node]),
+            may_rest: self.kept.is_none()
+                && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput),
             width,
             is_source: spec.voicing == Voicing::NoteSource,
             moving: false,
@@ -582,6 +657,14 @@ impl<'a> Builder<'a> {
                 self.release(value);
             }
         }
+    }
+
+    /// Whether a module outside the node's domain reads an output as it is.
+    fn leaves(&self, node: usize, output: usize) -> bool {
+        let domain = self.domains.of_nodes[node];
+        self.recipe.graph.wires.iter().any(|wire| {
+            wire.from == node && wire.output == output && self.domains.of_nodes[wire.to] != domain
+        })
     }
 
     /// A module's instance and what it remembers; empty unless it is a fresh one.
@@ -606,6 +689,8 @@ impl<'a> Builder<'a> {
                 .map(|(param, plain)| Param::new(param, *plain, rate))
                 .collect(),
             voices: VoiceLevels::default(),
+            rest: Rest::default(),
+            rests: false,
             late: vec![[0.0; MAX_LANES]; spec.outputs.len()].into(),
         };
         (instance, state)
@@ -662,11 +747,11 @@ impl<'a> Builder<'a> {
             .collect();
         let steps = std::mem::replace(&mut self.steps, before);
         let nodes = (first..self.nodes.len() as u32).collect();
-        self.steps.push(Step::Loop(Box::new(Loop {
+        self.steps.push(always(Act::Loop(Box::new(Loop {
             steps: steps.into(),
             nodes,
             late,
-        })));
+        }))));
         self.steps.append(&mut self.heard);
         for value in self.kept.take().unwrap_or_default() {
             self.release(value);
@@ -688,6 +773,17 @@ impl<'a> Builder<'a> {
                 }
                 Unit::Loop(members) => self.add_loop(members),
             }
+        }
+        for domain in &self.domains.all {
+            let places = domain.shut.iter().map(|(node, param)| Place {
+                node: self.places_of_nodes[*node],
+                param: *param as u32,
+            });
+            self.tables.domains.push(Domain {
+                source: self.places_of_nodes[domain.source],
+                shut: add(&mut self.tables.shut, places),
+                asleep: false,
+            });
         }
         let graph = self.recipe.graph;
         let slots = slots_of(graph, units, self.recipe.slots);

@@ -6,6 +6,7 @@
 mod buffers;
 mod compile;
 mod denormals;
+mod domains;
 mod faults;
 mod graph;
 pub mod handover;

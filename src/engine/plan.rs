@@ -50,6 +50,40 @@ pub(super) struct Tables {
     pub(super) knobs: Box<[BlockIndex]>,
     /// In loops, the travel of each param through the call.
     pub(super) travels: Box<[[f32; MAX_FRAMES]]>,
+    pub(super) domains: Box<[Domain]>,
+    /// Params that must stand at 0 for a domain to sleep.
+    pub(super) shut: Box<[Place]>,
+}
+
+/// Which of [`Tables::domains`]; one that does not exist never sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sleeper(pub(super) u16);
+
+impl Sleeper {
+    /// Always awake.
+    pub(super) const NOBODY: Sleeper = Sleeper(u16::MAX);
+}
+
+/// Modules that sleep while no voice of their note source sounds; see [`super::domains`].
+pub(super) struct Domain {
+    /// The node of the note source.
+    pub(super) source: u32,
+    /// Some [`Tables::shut`].
+    pub(super) shut: Range,
+    /// Whether it sleeps in this call; a copy of what its source remembers.
+    pub(super) asleep: bool,
+}
+
+/// How long the voices of a note source have been silent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    /// The loudest peak since the last grid frame.
+    pub(super) loud: f32,
+    /// Whether a gate was up just before the last grid frame.
+    pub(super) held: bool,
+    /// Frames since something was heard, up to the last grid frame.
+    pub(super) quiet: u32,
+    pub(super) asleep: bool,
 }
 
 /// Some consecutive entries of a table.
@@ -97,7 +131,14 @@ pub(super) struct Place {
 }
 
 /// One thing to do in a call, in running order.
-pub(super) enum Step {
+pub(super) struct Step {
+    /// It is left out while these sleep.
+    pub(super) sleeper: Sleeper,
+    pub(super) act: Act,
+}
+
+/// See [`Step`].
+pub(super) enum Act {
     /// Run a module.
     Run(u32),
     /// Copy a mono signal into every lane.
@@ -108,12 +149,21 @@ pub(super) enum Step {
     },
     /// Copy eight lanes into sixteen.
     Widen { from: BlockIndex, to: BlockIndex },
-    /// Sum the lanes; the voices of these nodes are heard here.
+    /// Sum the lanes; the voices of these nodes are heard here. Silence while the singers sleep.
     SumLanes {
         width: Width,
         from: BlockIndex,
         to: BlockIndex,
         sources: Range,
+        singers: Sleeper,
+    },
+    /// Listen to a mono signal that leaves a domain. Silence while the singers sleep.
+    Hear { at: BlockIndex, singers: Sleeper },
+    /// Look whether a gate of a note source is up.
+    Watch {
+        node: u32,
+        width: Width,
+        gate: BlockIndex,
     },
     /// Add to what the host hears on the left and on the right.
     Output(Box<[Term; 2]>),
@@ -164,6 +214,12 @@ pub(super) struct Node {
     pub(super) travels: Range,
     /// The outputs somebody reads.
     pub(super) wanted: Wanted,
+    /// It sleeps with these.
+    pub(super) sleeper: Sleeper,
+    /// Nobody but these reads it.
+    pub(super) served: Sleeper,
+    /// Whether it may rest while it hears nothing.
+    pub(super) may_rest: bool,
     pub(super) width: Width,
     pub(super) is_source: bool,
     /// Whether some param may move in the coming call.
@@ -179,6 +235,10 @@ pub(super) struct NodeState {
     pub(super) params: Box<[Param]>,
     /// How loud its voices are, for note sources.
     pub(super) voices: VoiceLevels,
+    /// How long they have been silent.
+    pub(super) rest: Rest,
+    /// Whether it rests until it hears something, for modules that run once for all voices.
+    pub(super) rests: bool,
     /// The last frame of each output, for feedback cables.
     pub(super) late: Box<[[f32; MAX_LANES]]>,
 }

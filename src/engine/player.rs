@@ -1,7 +1,7 @@
 //! Runs plans in the audio callback.
 
 use weft_modules::routing::Ramp;
-use weft_modules::{Cx, MAX_FRAMES, NoteEvent, Transport, Wanted};
+use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Transport, Wanted};
 
 use super::denormals::FlushToZero;
 use super::handover::{Delivery, Turn};
@@ -40,7 +40,7 @@ pub enum EventKind {
 /// Realtime safety: after [`Player::new`] nothing here allocates, frees, locks or blocks, and a module
 /// that fails does not take the player with it.
 pub struct Player {
-    live: Box<Plan>,
+    pub(super) live: Box<Plan>,
     changes: Changes,
     notes: NoteQueue,
     clock: Clock,
@@ -180,7 +180,7 @@ impl Player {
         right.fill(0.0);
         let frames = left.len().max(right.len());
         let transport = self.clock.follow(host, self.position);
-        let mut events = events.iter().peekable();
+        let mut events = events;
         let mut start = 0;
         while start < frames {
             let on_grid = (GRID - self.position % GRID) as usize;
@@ -188,13 +188,22 @@ impl Player {
                 .splice
                 .as_ref()
                 .map_or(MAX_FRAMES, |splice| splice.frames_left());
-            let end = frames.min(start + on_grid.min(fading).clamp(1, MAX_FRAMES));
-            while let Some(event) =
-                events.next_if(|event| (event.frame as usize) < end || end == frames)
-            {
-                let frame = (event.frame as usize).clamp(start, end - 1) - start;
-                self.hear(event, frame as u32);
+            let mut end = frames.min(start + on_grid.min(fading).clamp(1, MAX_FRAMES));
+            let place = |event: &Event| (event.frame as usize).clamp(start, frames - 1);
+            if self.live.sleeps() {
+                // Modules wake on the very frame of what wakes them, so a call begins there.
+                let wakes = |event: &&Event| place(event) > start && self.wakes(event);
+                end = events
+                    .iter()
+                    .find(wakes)
+                    .map_or(end, |on| end.min(place(on)));
             }
+            let now = events.iter().take_while(|event| place(event) < end).count();
+            let (heard, later) = events.split_at(now);
+            for event in heard {
+                self.hear(event, (place(event) - start) as u32);
+            }
+            events = later;
             let heard = inputs.map(|input| &input[start.min(input.len())..end.min(input.len())]);
             let onto = [&mut *left, &mut *right].map(|output| {
                 let (start, end) = (start.min(output.len()), end.min(output.len()));
@@ -209,9 +218,25 @@ impl Player {
         }
     }
 
+    /// Whether modules that sleep wake at an event.
+    fn wakes(&self, event: &Event) -> bool {
+        match event.kind {
+            EventKind::Note(note) => matches!(note.kind, NoteKind::On { .. }),
+            EventKind::Slot { slot, .. } => {
+                let place = self.live.slots.get(usize::from(slot)).copied().flatten();
+                place.is_some_and(|place| self.live.is_shut_by(place))
+            }
+        }
+    }
+
     fn hear(&mut self, event: &Event, frame: u32) {
         match event.kind {
-            EventKind::Note(note) => self.notes.push(NoteEvent { frame, ..note }),
+            EventKind::Note(note) => {
+                if self.wakes(event) {
+                    self.live.wake();
+                }
+                self.notes.push(NoteEvent { frame, ..note });
+            }
             EventKind::Slot { slot, normalized } => {
                 if let Some(Some(place)) = self.live.slots.get(usize::from(slot)).copied() {
                     self.live.turn(place, &mut self.changes, frame, normalized);

@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_modules::routing::{self, Ramp, Travel};
 use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Width,
+    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted, Width,
 };
 
 use super::faults::{Fault, FaultBoard};
 use super::params::{Changes, Motion, Param};
-use super::plan::{Late, Loop, Node, Place, Plan, Step, Tables};
-use super::voices::{SILENT, VoiceLevels};
+use super::plan::{Act, Late, Loop, Node, Place, Plan, Rest, Sleeper, Step, Tables};
+use super::voices::{GRID, SILENT, VoiceLevels};
 
 /// The index of no node.
 const NOBODY: usize = usize::MAX;
@@ -24,6 +24,10 @@ impl Plan {
         ramp: Ramp<'_>,
         onto: &mut [&mut [f32]; 2],
     ) {
+        for domain in &mut self.tables.domains {
+            let source = self.nodes.get(domain.source as usize);
+            domain.asleep = source.is_some_and(|source| source.state.rest.asleep);
+        }
         let mut call = Call {
             level: self.level,
             nodes: &mut self.nodes,
@@ -72,14 +76,54 @@ impl Plan {
         {
             param.change(changes, frame, normalized);
             node.moving = true;
+            // What had to stand still for the silence moves.
+            if let Some(domain) = self.tables.domains.get(usize::from(node.sleeper.0))
+                && domain.shut.of(&self.tables.shut).contains(&place)
+                && let Some(source) = self.nodes.get_mut(domain.source as usize)
+            {
+                source.state.rest = Rest::default();
+            }
         }
     }
 
-    /// Takes over voice levels; called exactly on grid frames.
+    /// Takes over voice levels, and sends modules whose voices have been silent for long enough to
+    /// sleep; called exactly on grid frames.
     pub(super) fn settle_voices(&mut self) {
         for source in &self.sources {
             if let Some(node) = self.nodes.get_mut(*source as usize) {
                 node.state.voices.settle();
+            }
+        }
+        for domain in &self.tables.domains {
+            let shut = domain.shut.of(&self.tables.shut).iter().all(|place| {
+                let node = self.nodes.get(place.node as usize);
+                node.and_then(|node| node.state.params.get(place.param as usize))
+                    .is_some_and(|param| param.is_still() && param.plain() == 0.0)
+            });
+            if let Some(source) = self.nodes.get_mut(domain.source as usize) {
+                source.state.rest.settle(shut, self.sample_rate);
+            }
+        }
+    }
+
+    /// Whether modules may sleep only while this param stands at 0.
+    pub(super) fn is_shut_by(&self, place: Place) -> bool {
+        self.tables.shut.contains(&place)
+    }
+
+    /// Whether some modules sleep until a note comes.
+    pub(super) fn sleeps(&self) -> bool {
+        self.tables.domains.iter().any(|domain| {
+            let source = self.nodes.get(domain.source as usize);
+            source.is_some_and(|source| source.state.rest.asleep)
+        })
+    }
+
+    /// Wakes all modules that sleep until a note comes.
+    pub(super) fn wake(&mut self) {
+        for domain in &self.tables.domains {
+            if let Some(source) = self.nodes.get_mut(domain.source as usize) {
+                source.state.rest = Rest::default();
             }
         }
     }
@@ -93,6 +137,8 @@ impl Plan {
             let state = &mut *node.state;
             state.params.iter_mut().for_each(Param::settle);
             state.voices = VoiceLevels::default();
+            state.rest = Rest::default();
+            state.rests = false;
             state.late.fill(SILENT);
         }
     }
@@ -116,22 +162,34 @@ struct Call<'a> {
 impl Call<'_> {
     #[inline]
     fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
-        match step {
-            Step::Run(node) => self.run_node(*node as usize, cx, span),
-            Step::Spread { width, from, to } => {
+        if self.is_asleep(step.sleeper) {
+            if let Act::Run(node) = step.act {
+                self.pass(node as usize, cx.frames);
+            }
+            return;
+        }
+        match &step.act {
+            Act::Run(node) => self.run_node(*node as usize, cx, span),
+            Act::Spread { width, from, to } => {
                 // SAFETY: see above.
                 unsafe { routing::spread(self.level, *width, self.blocks, *from, *to, span) }
             }
-            Step::Widen { from, to } => {
+            Act::Widen { from, to } => {
                 // SAFETY: see above.
                 unsafe { routing::widen(self.blocks, *from, *to, span) }
             }
-            Step::SumLanes {
+            Act::SumLanes {
                 width,
                 from,
                 to,
                 sources,
+                singers,
             } => {
+                if self.is_asleep(*singers) {
+                    // SAFETY: see above.
+                    unsafe { routing::silence(self.blocks, *to, span) };
+                    return;
+                }
                 let mut peaks = SILENT;
                 // SAFETY: see above.
                 unsafe {
@@ -148,22 +206,72 @@ impl Call<'_> {
                 for source in sources.of(&self.tables.heard) {
                     if let Some(node) = self.nodes.get_mut(*source as usize) {
                         node.state.voices.raise(&peaks);
+                        node.state.rest.raise(peaks.into_iter().fold(0.0, f32::max));
                     }
                 }
             }
-            Step::Output(terms) => {
+            Act::Hear { at, singers } => {
+                if self.is_asleep(*singers) {
+                    // SAFETY: see above.
+                    unsafe { routing::silence(self.blocks, *at, span) };
+                    return;
+                }
+                // SAFETY: see above.
+                let peak = unsafe { routing::peak(self.level, self.blocks, *at, span) };
+                if let Some(domain) = self.tables.domains.get(usize::from(singers.0))
+                    && let Some(source) = self.nodes.get_mut(domain.source as usize)
+                {
+                    source.state.rest.raise(peak);
+                }
+            }
+            Act::Watch { node, width, gate } => {
+                // Looked at on the grid only, so that it does not depend on how the host cuts its blocks.
+                let end = cx.position.wrapping_add(cx.frames as u64);
+                if end.is_multiple_of(GRID)
+                    && let Some(source) = self.nodes.get_mut(*node as usize)
+                {
+                    // SAFETY: see above.
+                    source.state.rest.held |=
+                        unsafe { routing::is_up(*width, self.blocks, *gate, span) };
+                }
+            }
+            Act::Output(terms) => {
                 for (term, onto) in terms.iter().zip(onto) {
                     // SAFETY: see above.
                     unsafe { routing::add_onto(self.blocks, term, self.ramp, onto) };
                 }
             }
-            Step::Delay(late) => {
+            Act::Delay(late) => {
                 self.resume(late);
                 for frame in 0..cx.frames {
                     self.keep(late, frame);
                 }
             }
-            Step::Loop(inner) => self.run_loop(inner, cx),
+            Act::Loop(inner) => self.run_loop(inner, cx),
+        }
+    }
+
+    #[inline]
+    fn is_asleep(&self, sleeper: Sleeper) -> bool {
+        let domain = self.tables.domains.get(usize::from(sleeper.0));
+        domain.is_some_and(|domain| domain.asleep)
+    }
+
+    /// A call in which a node sleeps: only its knobs go their way.
+    fn pass(&mut self, index: usize, frames: usize) {
+        if let Some(node) = self.nodes.get_mut(index)
+            && node.moving
+        {
+            let operands = node.params.of_mut(&mut self.tables.operands);
+            node.moving = false;
+            for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
+                if !param.is_still() {
+                    let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+                    param.advance(self.changes, frames, &mut travel, &mut exact);
+                    node.moving |= !param.is_still();
+                }
+                *operand = Operand::Constant(param.plain());
+            }
         }
     }
 
@@ -246,6 +354,14 @@ impl Call<'_> {
             }
         }
         cx.wanted = node.wanted;
+        if self
+            .tables
+            .domains
+            .get(usize::from(node.served.0))
+            .is_some_and(|domain| domain.asleep)
+        {
+            cx.wanted = Wanted::NONE;
+        }
         // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
         let io = unsafe {
             Io::new(
@@ -259,6 +375,8 @@ impl Call<'_> {
         let health = if node.failed {
             io.silence_any(node.width);
             Health::Fine
+        } else if node.may_rest {
+            node.listen(cx, io, &self.tables.operands, self.blocks, span)
         } else if node.is_source {
             let cx = Cx {
                 voice_levels: &node.state.voices.settled,
@@ -402,6 +520,47 @@ impl Node {
                 );
             }
         }
+    }
+
+    /// Runs a module that rests while it hears nothing.
+    fn listen(
+        &mut self,
+        cx: &Cx<'_>,
+        io: Io<'_>,
+        operands: &[Operand],
+        blocks: &Blocks,
+        span: Span,
+    ) -> Health {
+        let mut first = 0;
+        if self.state.rests {
+            let inputs = self.inputs.of(operands).iter();
+            // SAFETY: inputs are read only, and nobody writes them now.
+            let heard = inputs.filter_map(|input| unsafe { routing::onset(blocks, *input, span) });
+            first = heard.min().unwrap_or(span.frames);
+            io.silence_any(self.width);
+            if first >= span.frames {
+                return Health::Fine;
+            }
+            self.state.rests = false;
+        }
+        let cx = Cx {
+            frames: cx.frames - first,
+            position: cx.position.wrapping_add(first as u64),
+            // Modules that rest hear no notes; theirs would be off by what is left out.
+            notes: &[],
+            audio_in: cx
+                .audio_in
+                .map(|audio| audio.get(first..).unwrap_or_default()),
+            ..*cx
+        };
+        let health = self.instance.process(&cx, io.after(first));
+        // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
+        self.state.rests = cx
+            .position
+            .wrapping_add(cx.frames as u64)
+            .is_multiple_of(GRID)
+            && self.instance.rests();
+        health
     }
 
     /// In a loop: what cables do to the params in one frame.

@@ -507,6 +507,7 @@ mod memory {
 
 mod commits;
 mod properties;
+mod sleep;
 
 mod misbehaving {
     use super::*;
@@ -516,6 +517,9 @@ mod misbehaving {
     struct Panics;
     impl Instance for Panics {
         fn reset(&mut self) {}
+        fn rests(&self) -> bool {
+            false
+        }
         fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
             panic!("a module fails")
         }
@@ -524,6 +528,9 @@ mod misbehaving {
     struct Allocates;
     impl Instance for Allocates {
         fn reset(&mut self) {}
+        fn rests(&self) -> bool {
+            false
+        }
         fn process(&mut self, cx: &Cx<'_>, _: Io<'_>) -> Health {
             std::hint::black_box(vec![0.0f64; cx.frames]);
             Health::Fine

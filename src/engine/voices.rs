@@ -1,5 +1,6 @@
 //! What the player tells note sources about their voices, and the notes it carries to them.
 
+use super::plan::Rest;
 use weft_modules::{MAX_FRAMES, MAX_LANES, NoteEvent, NoteKind};
 
 /// The absolute frames at which levels are renewed are multiples of this.
@@ -72,5 +73,30 @@ impl NoteQueue {
 
     pub(super) fn clear(&mut self) {
         self.events.clear();
+    }
+}
+
+/// Softer than this a voice is silent: -100 dB.
+const INAUDIBLE: f32 = 1e-5;
+/// Seconds of silence after which modules sleep.
+const PATIENCE: f32 = 0.05;
+
+impl Rest {
+    /// Takes in a peak of what is heard.
+    pub(super) fn raise(&mut self, peak: f32) {
+        self.loud = self.loud.max(peak);
+    }
+
+    /// Decides whether to sleep; called exactly on grid frames. `shut`: nothing but a note can end the
+    /// silence.
+    pub(super) fn settle(&mut self, shut: bool, sample_rate: f32) {
+        let silent = self.loud < INAUDIBLE && !self.held;
+        self.quiet = if silent {
+            self.quiet.saturating_add(GRID as u32)
+        } else {
+            0
+        };
+        self.asleep = shut && self.quiet as f32 >= PATIENCE * sample_rate;
+        (self.loud, self.held) = (0.0, false);
     }
 }

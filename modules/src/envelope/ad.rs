@@ -5,7 +5,9 @@ use crate::kit::edge::{Edges, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::{is_on, position};
 use crate::lanes::{LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit};
+use crate::spec::{
+    Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit,
+};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;
@@ -110,6 +112,7 @@ impl<V: Lanes> Module<V, 1, 6, 2> for Ad<V> {
             gate("end", "A trigger when the decay has reached zero."),
         ],
     };
+    const SILENCE: Silence = Silence::All(&["trigger", "loop"]);
 
     fn new(setup: &Setup) -> Self {
         Ad {

@@ -5,7 +5,7 @@ use crate::kit::edge::{Edges, is_high, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, choice, gate, modulation, seconds, unit};
+use crate::spec::{Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, unit};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;
@@ -161,6 +161,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             gate("end", "A trigger when the release has reached zero."),
         ],
     };
+    const SILENCE: Silence = Silence::All(&["gate"]);
 
     fn new(setup: &Setup) -> Self {
         Adsr {

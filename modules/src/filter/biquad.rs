@@ -8,7 +8,7 @@ use crate::kit::math::{cos_turns, exp2, sin_turns};
 use crate::kit::settled::settled;
 use crate::kit::switch::{from, stretches};
 use crate::lanes::{LaneMask, Lanes};
-use crate::spec::{Category, Curve, Spec, Voicing, audio, choice, decibels, hz, number};
+use crate::spec::{Category, Curve, Silence, Spec, Voicing, audio, choice, decibels, hz, number};
 
 /// In the order of [`weights`].
 const SHAPES: &[&str] = &[
@@ -271,6 +271,7 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
         ],
         outputs: [audio("out", "The filtered signal.")],
     };
+    const SILENCE: Silence = Silence::All(&["in"]);
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);

@@ -6,7 +6,7 @@ use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::corner::{Corner, HIGHEST, STAGE, audio_at, column, gather_audio, tabulate};
 use crate::kit::matched::{MEETING, one_minus_exp, taps};
 use crate::lanes::Lanes;
-use crate::spec::{Category, Spec, Voicing, audio, hz, pitch, unit};
+use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
 /// The gentle filter of one resistor and one capacitor.
 ///
@@ -132,6 +132,7 @@ impl<V: Lanes> Module<V, 2, 2, 2> for OnePole<V> {
             audio("high", "What lies above the corner."),
         ],
     };
+    const SILENCE: Silence = Silence::All(&["in"]);
 
     fn new(setup: &Setup) -> Self {
         OnePole {

@@ -9,7 +9,7 @@ use crate::kit::corner::{
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
 use crate::kit::math::{exp2, polynomial};
 use crate::lanes::Lanes;
-use crate::spec::{Category, Spec, Voicing, audio, hz, pitch, unit};
+use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
 /// Two-pole filter: two integrators in a ring.
 ///
@@ -326,6 +326,7 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
             ),
         ],
     };
+    const SILENCE: Silence = Silence::All(&["in"]);
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);

@@ -6,7 +6,7 @@ use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::math::{cos_turns, db_to_gain, sin_turns};
 use crate::kit::switch::is_on;
 use crate::lanes::{LaneMask, Lanes};
-use crate::spec::{Category, ParamSpec, Spec, Voicing, audio, decibels, toggle, unit};
+use crate::spec::{Category, ParamSpec, Silence, Spec, Voicing, audio, decibels, toggle, unit};
 
 const CHANNELS: usize = 6;
 /// The lowest level, which is silence.
@@ -99,6 +99,7 @@ impl<V: Lanes> Module<V, 6, 19, 3> for Mixer<V> {
             audio("right", "Right side of the panned mix."),
         ],
     };
+    const SILENCE: Silence = Silence::All(&["in-1", "in-2", "in-3", "in-4", "in-5", "in-6"]);
 
     fn new(setup: &Setup) -> Self {
         Mixer {

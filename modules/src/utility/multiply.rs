@@ -4,7 +4,7 @@ use core::marker::PhantomData;
 
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::lanes::Lanes;
-use crate::spec::{Category, Spec, Voicing, audio, unit};
+use crate::spec::{Category, Silence, Spec, Voicing, audio, unit};
 
 /// Multiplies two signals.
 ///
@@ -35,6 +35,7 @@ impl<V: Lanes> Module<V, 2, 1, 1> for Multiply<V> {
         )],
         outputs: [audio("out", "The product.")],
     };
+    const SILENCE: Silence = Silence::All(&["a"]);
 
     fn new(_: &Setup) -> Self {
         Multiply { lanes: PhantomData }

@@ -4,7 +4,7 @@ use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
 use crate::kit::math::exp2_minus_1;
 use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
-use crate::spec::{Category, Spec, Voicing, choice, modulation, seconds};
+use crate::spec::{Category, Silence, Spec, Voicing, choice, modulation, seconds};
 
 const EXPONENTIAL: usize = 1;
 
@@ -63,6 +63,7 @@ impl<V: Lanes> Module<V, 1, 3, 1> for Slew<V> {
         ],
         outputs: [modulation("out", "The smoothed signal.")],
     };
+    const SILENCE: Silence = Silence::All(&["in"]);
 
     fn new(setup: &Setup) -> Self {
         Slew {

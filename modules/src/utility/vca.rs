@@ -4,7 +4,7 @@ use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::bend::Bend;
 use crate::kit::switch::{from, stretches};
 use crate::lanes::Lanes;
-use crate::spec::{Category, Spec, Voicing, audio, choice, unit};
+use crate::spec::{Category, Silence, Spec, Voicing, audio, choice, unit};
 
 const EXPONENTIAL: usize = 1;
 
@@ -43,6 +43,7 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         ],
         outputs: [audio("out", "The signal at its level.")],
     };
+    const SILENCE: Silence = Silence::Any(&["in", "level"]);
 
     fn new(_: &Setup) -> Self {
         Vca {

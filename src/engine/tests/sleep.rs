@@ -1,0 +1,163 @@
+//! Modules sleep while no voice sounds, and nobody hears that they do.
+
+use super::*;
+
+/// A synth whose voices an envelope opens. `more` are further cables.
+fn synth(voices: u32, more: &str) -> String {
+    format!(
+        r#"Patch(format: 1, name: "Synth",
+            modules: {{
+                "notes": (type: "notes", params: {{"voices": {voices}}}),
+                "osc": (type: "saw"),
+                "filter": (type: "svf", params: {{"cutoff": 900.0}}),
+                "env": (type: "adsr", params: {{"release": 0.02}}),
+                "lfo": (type: "lfo", params: {{"rate": 3.0}}),
+                "vca": (type: "vca"),
+                "out": (type: "audio-out"),
+            }},
+            cables: [
+                "notes.pitch -> osc.pitch", "osc.out -> filter.in", "filter.low -> vca.in",
+                "notes.gate -> env.gate", "env.out -> vca.level", "lfo.out -> filter.cutoff * 0.2",
+                "vca.out -> out.left", "vca.out -> out.right", {more}
+            ],
+        )"#
+    )
+}
+
+const SECOND: u32 = 48_000;
+const LONG: usize = SECOND as usize;
+
+fn run(player: &mut Player, frames: usize, events: &[Event]) -> [Vec<f32>; 2] {
+    play(player, frames, &[64], [&[]; 4], events)
+}
+
+#[test]
+fn voices_sleep_once_they_are_silent_and_wake_on_the_frame_of_a_note() {
+    for voices in [1, 8, 16] {
+        let mut player = Player::new(plan(&synth(voices, "")));
+        run(&mut player, 4_000, &[on(0, 60)]);
+        assert!(!player.live.sleeps(), "{voices}: a held note");
+        run(&mut player, 3_200, &[off(64, 60)]);
+        assert!(!player.live.sleeps(), "{voices}: within 50 ms of the sound");
+        run(&mut player, 4_800, &[]);
+        assert!(player.live.sleeps(), "{voices}: long after");
+        let silent = run(&mut player, 640, &[]);
+        assert_eq!(loudest(&silent[0]), 0.0);
+        let woken = run(&mut player, 640, &[on(301, 64)]);
+        assert!(!player.live.sleeps());
+        assert_eq!(loudest(&woken[0][..301]), 0.0, "{voices}");
+        assert!(loudest(&woken[0][302..400]) > 0.001, "{voices}");
+    }
+}
+
+#[test]
+fn sleep_does_not_depend_on_how_the_host_cuts_its_blocks() {
+    let events = [
+        on(100, 60),
+        on(130, 67),
+        off(9_000, 60),
+        off(9_017, 67),
+        on(30_003, 48),
+        off(33_000, 48),
+        slot(47_001, 1, 0.3),
+        on(60_011, 72),
+    ];
+    for voices in [1, 16] {
+        let text = synth(voices, "").replace(
+            "cables: [",
+            r#"slots: {1: "filter.cutoff", 2: "vca.level"}, cables: ["#,
+        );
+        let render = |blocks: &[usize]| {
+            let mut player = Player::new(plan(&text));
+            bits(&play(&mut player, 70_000, blocks, [&[]; 4], &events))
+        };
+        let whole = render(&[64]);
+        for blocks in [&[1][..], &[100, 7], &[4096], &[333]] {
+            assert!(
+                render(blocks) == whole,
+                "{voices} voices, blocks {blocks:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_voice_that_remembers_nothing_sounds_alike_asleep_or_not() {
+    let text = |more: &str| {
+        format!(
+            r#"Patch(format: 1, name: "Envelopes",
+                modules: {{
+                    "notes": (type: "notes", params: {{"voices": 16}}),
+                    "env": (type: "adsr", params: {{"attack": 0.003, "release": 0.05}}),
+                    "lfo": (type: "lfo"),
+                    "vca": (type: "vca"),
+                    "out": (type: "audio-out"),
+                }},
+                cables: ["notes.velocity -> vca.in", "notes.gate -> env.gate", "env.out -> vca.level",
+                    "vca.out -> out.left * 0.1", {more}],
+            )"#
+        )
+    };
+    let events = [on(10, 60), off(5_000, 60), on(40_001, 62), on(40_900, 65)];
+    let mut sleeper = Player::new(plan(&text("")));
+    let asleep = run(&mut sleeper, LONG, &events);
+    // A cable that does nothing, but might, keeps the voices awake.
+    let mut waker = Player::new(plan(&text(r#""lfo.out -> vca.level * 0.0""#)));
+    let awake = run(&mut waker, LONG, &events);
+    assert!(bits(&asleep) == bits(&awake));
+    for player in [&mut sleeper, &mut waker] {
+        run(player, 20_000, &[off(0, 62), off(0, 65)]);
+    }
+    assert!(sleeper.live.sleeps() && !waker.live.sleeps());
+}
+
+#[test]
+fn what_may_sound_without_a_note_never_sleeps() {
+    for more in [
+        r#""lfo.out -> vca.level""#,
+        r#""lfo.gate -> env.gate""#,
+        r#""osc.out -> out.left""#,
+    ] {
+        let mut player = Player::new(plan(&synth(16, more)));
+        run(&mut player, 3 * LONG, &[]);
+        assert!(!player.live.sleeps(), "{more}");
+    }
+    let open = synth(16, "").replace(
+        r#"(type: "vca")"#,
+        r#"(type: "vca", params: {"level": 0.2})"#,
+    );
+    let mut player = Player::new(plan(&open));
+    let heard = run(&mut player, LONG, &[]);
+    assert!(!player.live.sleeps() && loudest(&heard[0][LONG / 2..]) > 0.001);
+}
+
+#[test]
+fn a_knob_that_opens_wakes_and_others_travel_on_in_their_sleep() {
+    let text = synth(16, "").replace(
+        "cables: [",
+        r#"slots: {1: "filter.cutoff", 2: "vca.level"}, cables: ["#,
+    );
+    let mut player = Player::new(plan(&text));
+    run(&mut player, LONG, &[]);
+    assert!(player.live.sleeps());
+    run(&mut player, 6_400, &[slot(100, 0, 0.9)]);
+    assert!(player.live.sleeps(), "the cutoff makes no sound");
+    let heard = run(&mut player, 6_400, &[slot(100, 1, 0.5)]);
+    assert!(!player.live.sleeps());
+    assert!(loudest(&heard[0][3_200..]) > 0.01);
+    run(&mut player, 6_400, &[slot(0, 1, 0.0)]);
+    run(&mut player, LONG, &[]);
+    assert!(player.live.sleeps());
+}
+
+#[test]
+fn sleep_goes_on_through_a_commit() {
+    let mut live = Player::new(plan(&synth(16, "")));
+    run(&mut live, LONG, &[]);
+    let mut next = plan(&synth(16, ""));
+    let pairs: Vec<(u32, u32)> = (0..next.nodes.len() as u32)
+        .map(|node| (node, node))
+        .collect();
+    live.live.hand_over(&mut next, &pairs);
+    assert!(next.sleeps() && !live.live.sleeps());
+}
