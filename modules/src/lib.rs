@@ -74,6 +74,7 @@ catalog::modules! {
     }
     effect {
         delay: Delay mono,
+        freeverb: Freeverb mono,
         reverb: Reverb mono,
     }
 }

@@ -1,4 +1,5 @@
-//! Delay and reverb.
+//! Delay and reverbs.
 
 mod delay;
+mod freeverb;
 mod reverb;
