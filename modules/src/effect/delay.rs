@@ -6,7 +6,7 @@ mod head;
 use core::marker::PhantomData;
 
 use self::echoes::Echoes;
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::beats::{DIVISIONS, division};
 use crate::kit::single::Track;
 use crate::lanes::Lanes;
@@ -36,6 +36,8 @@ const TRAVELS: &[&str] = &["tape", "fade"];
 /// an echo of a whole number of frames is exact.
 pub struct Delay<V: Lanes> {
     echoes: Box<[Echoes]>,
+    /// Moving params of one call. Kept here because clearing it costs more than using it.
+    scratch: Box<[[f32; MAX_FRAMES]; 16]>,
     lanes: PhantomData<fn() -> V>,
 }
 
@@ -138,6 +140,7 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
             echoes: (0..V::COUNT)
                 .map(|_| Echoes::new(setup.sample_rate))
                 .collect(),
+            scratch: Box::new([[0.0; MAX_FRAMES]; 16]),
             lanes: PhantomData,
         }
     }
@@ -154,16 +157,20 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
         params: In<'_, V, 16>,
         [left, right]: Out<'_, V, 2>,
     ) {
-        for (lane, echoes) in self.echoes.iter_mut().enumerate() {
-            let mut scratch = [[0.0; MAX_FRAMES]; 16];
+        for (lane, echoes) in (0..V::COUNT).zip(&mut self.echoes) {
             let mut tracks = [Track::Constant(0.0); 16];
-            for ((track, param), scratch) in tracks.iter_mut().zip(params).zip(&mut scratch) {
+            for ((track, param), scratch) in tracks.iter_mut().zip(params).zip(&mut *self.scratch) {
                 *track = Track::of(param, lane, scratch);
             }
             let mut sound = [[0.0; MAX_FRAMES]; 2];
             for (sound, input) in sound.iter_mut().zip(inputs) {
-                for (frame, sound) in sound.iter_mut().take(cx.frames).enumerate() {
-                    *sound = input.at(frame).lane(lane);
+                match input {
+                    Signal::Constant(value) => sound.fill(value.lane(lane)),
+                    Signal::Frames(frames) => {
+                        for (sound, frame) in sound.iter_mut().zip(frames) {
+                            *sound = frame.lane(lane);
+                        }
+                    }
                 }
             }
             echoes.process(cx, &mut sound, &tracks);

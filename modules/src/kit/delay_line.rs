@@ -64,9 +64,11 @@ impl DelayLine {
             .split_at_mut(self.write.min(self.samples.len()));
         let first = frames.len().min(newer.len());
         let (head, tail) = frames.split_at(first);
-        newer[..first].copy_from_slice(head);
+        copy(head, &mut newer[..first]);
         let wrapped = tail.len().min(older.len());
-        older[..wrapped].copy_from_slice(&tail[..wrapped]);
+        if wrapped > 0 {
+            copy(&tail[..wrapped], &mut older[..wrapped]);
+        }
         self.write = if wrapped > 0 {
             wrapped
         } else {
@@ -107,7 +109,9 @@ impl DelayLine {
         }
         let known = out.len().min(age);
         let (out, future) = out.split_at_mut(known);
-        future.fill(0.0);
+        if !future.is_empty() {
+            future.fill(0.0);
+        }
         let start = if age <= self.write {
             self.write - age
         } else {
@@ -115,11 +119,25 @@ impl DelayLine {
         };
         let newer = self.samples.get(start..).unwrap_or_default();
         let first = known.min(newer.len());
-        out[..first].copy_from_slice(&newer[..first]);
+        copy(&newer[..first], &mut out[..first]);
         let rest = known - first;
-        out[first..].copy_from_slice(&self.samples[..rest]);
+        if rest > 0 {
+            copy(&self.samples[..rest], &mut out[first..]);
+        }
         let unwritten = age.saturating_sub(self.filled).min(known);
-        out[..unwritten].fill(0.0);
+        if unwritten > 0 {
+            out[..unwritten].fill(0.0);
+        }
+    }
+
+    /// Reads consecutive frames at one delay; see [`DelayLine::read`].
+    #[inline(always)]
+    pub fn read_at(&self, delay: Lag, out: &mut [f32]) {
+        if delay.part == 0.0 {
+            self.read_whole(0, delay.whole, out);
+        } else if let Some(parts) = [delay.part; MAX_FRAMES].get(..out.len()) {
+            self.read_parts(0, delay.whole, parts, out);
+        }
     }
 
     /// Reads one frame for each delay.
@@ -153,6 +171,20 @@ impl DelayLine {
             }
             done += run;
         }
+    }
+}
+
+/// Copies frames to as many others. A whole call is a handful of vectors, which beats a library call.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    let whole = (
+        <&[f32; MAX_FRAMES]>::try_from(from),
+        <&mut [f32; MAX_FRAMES]>::try_from(&mut *to),
+    );
+    if let (Ok(from), Ok(to)) = whole {
+        *to = *from;
+    } else {
+        to.copy_from_slice(from);
     }
 }
 

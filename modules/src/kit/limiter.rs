@@ -32,6 +32,12 @@ impl<V: Lanes> Limiter<V> {
         self.reduction = V::splat(0.0);
     }
 
+    /// Whether signals with this peak pass bit for bit and leave the limiter as it is.
+    #[inline(always)]
+    pub fn lets_pass(&self, peak: V) -> bool {
+        (self.reduction.le(V::splat(0.0)) & peak.le(V::splat(1.0))).all()
+    }
+
     /// The next frame of both signals, which must be finite. Each lane has its own gain.
     #[inline(always)]
     pub fn next(&mut self, left: V, right: V) -> (V, V) {

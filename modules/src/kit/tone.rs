@@ -40,4 +40,40 @@ impl Tone {
             self.high - self.low
         }
     }
+    /// Filters two sounds side by side, as [`Tone::next`] does frame by frame.
+    #[inline(always)]
+    pub fn pair(
+        [left, right]: [&mut Tone; 2],
+        [left_sound, right_sound]: [&mut [f32]; 2],
+        low_cut: f32,
+        high_cut: f32,
+    ) {
+        if low_cut == 0.0 && high_cut == 1.0 {
+            for (tone, sound) in [(left, left_sound), (right, right_sound)] {
+                if let Some(last) = sound.last() {
+                    *tone = Tone {
+                        low: 0.0,
+                        high: *last,
+                    };
+                }
+            }
+            return;
+        }
+        let sounds = left_sound.iter_mut().zip(right_sound);
+        if low_cut == 0.0 {
+            (left.low, right.low) = (0.0, 0.0);
+            let (mut left_high, mut right_high) = (left.high, right.high);
+            for (left, right) in sounds {
+                left_high += high_cut * (*left - left_high);
+                right_high += high_cut * (*right - right_high);
+                (*left, *right) = (left_high, right_high);
+            }
+            (left.high, right.high) = (left_high, right_high);
+            return;
+        }
+        for (left_sample, right_sample) in sounds {
+            *left_sample = left.next(*left_sample, low_cut, high_cut);
+            *right_sample = right.next(*right_sample, low_cut, high_cut);
+        }
+    }
 }

@@ -26,7 +26,44 @@ pub(super) struct Echoes {
     sides: [Side; 2],
     limiter: Limiter<One>,
     swing: u32,
+    cuts: Cuts,
     sample_rate: f32,
+}
+
+/// The cuts' corners in hertz, and what they make of them.
+#[derive(Clone, Copy)]
+struct Cuts {
+    hertz: (f32, f32),
+    shares: (f32, f32),
+}
+
+impl Cuts {
+    const OFF: Cuts = Cuts {
+        hertz: (NO_LOW_CUT, NO_HIGH_CUT),
+        shares: (0.0, 1.0),
+    };
+
+    /// The shares of [`Tone::next`], computed anew only where a corner has moved.
+    #[inline(always)]
+    fn shares(&mut self, low: f32, high: f32, sample_rate: f32) -> (f32, f32) {
+        if self.hertz != (low, high) {
+            let low_share = if low <= NO_LOW_CUT {
+                0.0
+            } else {
+                one_pole_share(low, sample_rate)
+            };
+            let high_share = if high >= NO_HIGH_CUT {
+                1.0
+            } else {
+                one_pole_share(high, sample_rate)
+            };
+            *self = Cuts {
+                hertz: (low, high),
+                shares: (low_share, high_share),
+            };
+        }
+        self.shares
+    }
 }
 
 /// What both sides read in one call.
@@ -44,6 +81,7 @@ impl Echoes {
             sides: [side(), side()],
             limiter: Limiter::new(sample_rate),
             swing: 0,
+            cuts: Cuts::OFF,
             sample_rate,
         }
     }
@@ -66,14 +104,99 @@ impl Echoes {
         sound: &mut [[f32; MAX_FRAMES]; 2],
         params: &[Track<'_>; 16],
     ) {
+        if let Some(lags) = self.rest(cx, params) {
+            let nearest = lags[0].whole.min(lags[1].whole).saturating_sub(MARGIN) as usize;
+            self.echo_all(
+                cx.frames,
+                sound,
+                params,
+                #[inline(always)]
+                |sides, start, end, wet| {
+                    let end = end.min(start + nearest + 1);
+                    for ((side, wet), lag) in sides.iter().zip(wet).zip(lags) {
+                        side.line.read_at(lag, &mut wet[..end - start]);
+                    }
+                    end
+                },
+            );
+            return;
+        }
         let mut readings = [[Reading::default(); MAX_FRAMES]; 2];
         self.move_heads(cx, params, &mut readings);
+        self.echo_all(
+            cx.frames,
+            sound,
+            params,
+            #[inline(always)]
+            |sides, start, end, wet| {
+                let end = safe_end(&readings, start, end);
+                for ((side, wet), readings) in sides.iter().zip(wet).zip(&readings) {
+                    side.read(&readings[start..end], &mut wet[..end - start]);
+                }
+                end
+            },
+        );
+    }
+
+    /// Makes all frames. `read` reads what both lines give from one frame up to at most another, and says
+    /// how far it went: so far that none of these frames hears another.
+    #[inline(always)]
+    fn echo_all(
+        &mut self,
+        frames: usize,
+        sound: &mut [[f32; MAX_FRAMES]; 2],
+        params: &[Track<'_>; 16],
+        read: impl Fn(&[Side; 2], usize, usize, &mut [[f32; MAX_FRAMES]; 2]) -> usize,
+    ) {
+        let mode = params[0];
         let mut start = 0;
-        while start < cx.frames {
-            let end = safe_end(&readings, start, cx.frames);
-            self.echo(start, end, &readings, sound, params);
+        while start < frames {
+            let mut end = frames;
+            if mode.constant().is_none() {
+                let moves = |frame: &usize| mode.at(*frame) != mode.at(start);
+                end = (start + 1..frames).find(moves).unwrap_or(frames);
+            }
+            let mut wet = [[0.0; MAX_FRAMES]; 2];
+            let end = read(&self.sides, start, end, &mut wet);
+            self.echo(start, end, &mut wet, sound, params);
             start = end;
         }
+    }
+
+    /// Where the lines are read if they are read there in the whole call; moves the swing, unheard, on.
+    #[inline(always)]
+    fn rest(&mut self, cx: &Cx<'_>, params: &[Track<'_>; 16]) -> Option<[Lag; 2]> {
+        let [
+            _,
+            time_left,
+            time_right,
+            link,
+            sync,
+            length_left,
+            length_right,
+            ..,
+        ] = *params;
+        let [.., depth, rate, _, _, _, _] = *params;
+        let rate = rate.constant()?;
+        if depth.constant()? != 0.0 {
+            return None;
+        }
+        let linked = link.constant()? >= 0.5;
+        let synced = sync.constant()? >= 0.5;
+        let times = [
+            (time_left.constant()?, length_left.constant()?),
+            (time_right.constant()?, length_right.constant()?),
+        ];
+        let mut lags = [Lag::default(); 2];
+        for (index, (lag, side)) in lags.iter_mut().zip(&self.sides).enumerate() {
+            let (time, length) = times[if linked { 0 } else { index }];
+            let seconds = seconds(synced, time, length, cx.transport.tempo);
+            let frames = seconds * f64::from(self.sample_rate);
+            *lag = side.head.rests_at(side.head.reachable(frames))?;
+        }
+        let step = One::splat(rate / self.sample_rate).to_phase();
+        self.swing = self.swing.wrapping_add(step.wrapping_mul(cx.frames as u32));
+        Some(lags)
     }
 
     /// Finds where the lines are read, which depends on no sound.
@@ -105,12 +228,9 @@ impl Echoes {
             } else {
                 (time_left, length_left)
             };
-            let seconds = if sync.at(frame) < 0.5 {
-                f64::from(time.at(frame))
-            } else {
-                synced(length.at(frame), cx.transport.tempo)
-            };
-            seconds * f64::from(self.sample_rate)
+            let sync = sync.at(frame) >= 0.5;
+            seconds(sync, time.at(frame), length.at(frame), cx.transport.tempo)
+                * f64::from(self.sample_rate)
         };
         let still = [time_left, time_right, link, sync, length_left, length_right]
             .iter()
@@ -155,102 +275,115 @@ impl Echoes {
         }
     }
 
-    /// Makes the frames from `start` to `end`, none of which hears another.
+    /// Makes the frames from `start` to `end`, none of which hears another, of what the lines gave.
     #[inline(always)]
     fn echo(
         &mut self,
         start: usize,
         end: usize,
-        readings: &Readings,
+        wet: &mut [[f32; MAX_FRAMES]; 2],
         sound: &mut [[f32; MAX_FRAMES]; 2],
         params: &[Track<'_>; 16],
     ) {
-        let [
-            mode,
-            _,
-            _,
-            _,
-            _,
-            _,
-            _,
-            feedback,
-            low_cut,
-            high_cut,
-            _,
-            _,
-            _,
-            _,
-            width,
-            mix,
-        ] = *params;
+        let [mode, .., width, mix] = *params;
+        let [.., feedback, low_cut, high_cut, _, _, _, _, _, _] = *params;
         let count = end - start;
-        let mut wet = [[0.0; MAX_FRAMES]; 2];
-        for ((side, wet), readings) in self.sides.iter().zip(&mut wet).zip(readings) {
-            side.read(&readings[start..end], &mut wet[..count]);
+        let [left, right] = wet;
+        let (left, right) = (&mut left[..count], &mut right[..count]);
+        let [left_side, right_side] = &mut self.sides;
+        let tones = [&mut left_side.tone, &mut right_side.tone];
+        if let (Some(low), Some(high)) = (low_cut.constant(), high_cut.constant()) {
+            let (low, high) = self.cuts.shares(low, high, self.sample_rate);
+            Tone::pair(tones, [&mut *left, &mut *right], low, high);
+        } else {
+            let [left_tone, right_tone] = tones;
+            let sounds = left.iter_mut().zip(&mut *right);
+            for ((left, right), frame) in sounds.zip(start..end) {
+                let (low, high) = (low_cut.at(frame), high_cut.at(frame));
+                let (low, high) = self.cuts.shares(low, high, self.sample_rate);
+                *left = left_tone.next(*left, low, high);
+                *right = right_tone.next(*right, low, high);
+            }
         }
 
-        let rate = self.sample_rate;
-        let low_share = |cut: f32| {
-            if cut <= NO_LOW_CUT {
-                0.0
-            } else {
-                one_pole_share(cut, rate)
+        let mut feedbacks = [0.0; MAX_FRAMES];
+        feedback.write(start, &mut feedbacks);
+        let mut back = [[0.0; MAX_FRAMES]; 2];
+        for (back, wet) in back.iter_mut().zip([&*left, &*right]) {
+            for ((back, wet), feedback) in back.iter_mut().zip(wet).zip(&feedbacks) {
+                *back = wet * feedback;
             }
-        };
-        let high_share = |cut: f32| {
-            if cut >= NO_HIGH_CUT {
-                1.0
-            } else {
-                one_pole_share(cut, rate)
-            }
-        };
-        let (mut low, mut high) = (low_share(low_cut.at(start)), high_share(high_cut.at(start)));
-        let steady = low_cut.constant().is_some() && high_cut.constant().is_some();
-        let mut fresh = [[0.0; MAX_FRAMES]; 2];
-        let [wet_left, wet_right] = &mut wet;
-        let [fresh_left, fresh_right] = &mut fresh;
-        let [sound_left, sound_right] = sound;
-        let [left_side, right_side] = &mut self.sides;
-        for index in 0..count {
-            let frame = start + index;
-            if !steady {
-                (low, high) = (low_share(low_cut.at(frame)), high_share(high_cut.at(frame)));
-            }
-            let left = left_side.tone.next(wet_left[index], low, high);
-            let right = right_side.tone.next(wet_right[index], low, high);
-            let feedback = feedback.at(frame);
-            let (back_left, back_right) = self
-                .limiter
-                .next(One::splat(left * feedback), One::splat(right * feedback));
-            let (back_left, back_right) = (back_left.sum(), back_right.sum());
-            let input_left = sound_left[frame].clamp(-LOUDEST, LOUDEST);
-            let input_right = sound_right[frame].clamp(-LOUDEST, LOUDEST);
-            let (dry_left, dry_right);
-            match mode.at(frame) as i32 {
-                0 => {
-                    (fresh_left[index], fresh_right[index]) =
-                        (input_left + back_left, input_right + back_right);
-                    (dry_left, dry_right) = (input_left, input_right);
-                }
-                1 => {
-                    let both = (input_left + input_right) * 0.5;
-                    (fresh_left[index], fresh_right[index]) = (both + back_right, back_left);
-                    (dry_left, dry_right) = (input_left, input_right);
-                }
-                _ => {
-                    (fresh_left[index], fresh_right[index]) =
-                        (input_left + back_left, input_left + back_right);
-                    (dry_left, dry_right) = (input_left, input_left);
-                }
-            }
-            let narrow = (left - right) * (0.5 - 0.5 * width.at(frame));
-            let mix = mix.at(frame);
-            sound_left[frame] = dry_left + mix * (left - narrow - dry_left);
-            sound_right[frame] = dry_right + mix * (right + narrow - dry_right);
         }
-        left_side.line.push(&fresh_left[..count]);
-        right_side.line.push(&fresh_right[..count]);
+        let [back_left, back_right] = &mut back;
+        let (back_left, back_right) = (&mut back_left[..count], &mut back_right[..count]);
+        let peak = peak(back_left).max(peak(back_right));
+        if !self.limiter.lets_pass(One::splat(peak)) {
+            for (left, right) in back_left.iter_mut().zip(&mut *back_right) {
+                let limited = self.limiter.next(One::splat(*left), One::splat(*right));
+                (*left, *right) = (limited.0.sum(), limited.1.sum());
+            }
+        }
+
+        let [dry_left, dry_right] = sound;
+        let (dry_left, dry_right) = (&mut dry_left[start..end], &mut dry_right[start..end]);
+        for dry in [&mut *dry_left, &mut *dry_right] {
+            for sample in dry {
+                *sample = sample.clamp(-LOUDEST, LOUDEST);
+            }
+        }
+        match mode.at(start) as i32 {
+            0 => {
+                add(back_left, dry_left);
+                add(back_right, dry_right);
+            }
+            1 => {
+                let backs = back_left.iter_mut().zip(&mut *back_right);
+                for ((left, right), (dry_left, dry_right)) in
+                    backs.zip(dry_left.iter().zip(&*dry_right))
+                {
+                    let both = (dry_left + dry_right) * 0.5;
+                    (*left, *right) = (both + *right, *left);
+                }
+            }
+            _ => {
+                dry_right.copy_from_slice(dry_left);
+                add(back_left, dry_left);
+                add(back_right, dry_left);
+            }
+        }
+        left_side.line.push(back_left);
+        right_side.line.push(back_right);
+
+        let (mut widths, mut mixes) = ([0.0; MAX_FRAMES], [0.0; MAX_FRAMES]);
+        width.write(start, &mut widths);
+        mix.write(start, &mut mixes);
+        let levels = widths.iter().zip(&mixes);
+        let wet = left.iter().zip(&*right);
+        let dry = dry_left.iter_mut().zip(dry_right);
+        for (((width, mix), (left, right)), (dry_left, dry_right)) in levels.zip(wet).zip(dry) {
+            let narrow = (left - right) * (0.5 - 0.5 * width);
+            *dry_left += mix * (left - narrow - *dry_left);
+            *dry_right += mix * (right + narrow - *dry_right);
+        }
     }
+}
+
+#[inline(always)]
+fn add(sound: &mut [f32], other: &[f32]) {
+    for (sound, other) in sound.iter_mut().zip(other) {
+        *sound += *other;
+    }
+}
+
+/// The highest level. Without its sign a float grows with its bits, and integers have a maximum that
+/// vectorises.
+#[inline(always)]
+fn peak(sound: &[f32]) -> f32 {
+    let mut peak = 0;
+    for sample in sound {
+        peak = peak.max(sample.to_bits() & 0x7fff_ffff);
+    }
+    f32::from_bits(peak)
 }
 
 impl Side {
@@ -304,6 +437,16 @@ fn safe_end(readings: &Readings, start: usize, frames: usize) -> usize {
                 .any(|side| reaches(&side[*frame], frame - start))
         })
         .unwrap_or(frames)
+}
+
+/// The time between echoes.
+#[inline(always)]
+fn seconds(sync: bool, time: f32, length: f32, tempo: f64) -> f64 {
+    if sync {
+        synced(length, tempo)
+    } else {
+        f64::from(time)
+    }
 }
 
 /// Seconds of a note length, halved until the line holds it.

@@ -100,6 +100,19 @@ impl Head {
         frames.max(f64::from(MARGIN)).min(self.longest)
     }
 
+    /// Where the line is read as long as `target` stays and nothing swings, if the head has arrived.
+    #[inline(always)]
+    pub(super) fn rests_at(&self, target: f64) -> Option<Lag> {
+        let rests = self.started && self.fading.0 == 0 && self.at == target && self.speed == 0.0;
+        rests.then_some(self.place(self.at, 0.0))
+    }
+
+    /// Where the line is read, `swing` frames off a delay.
+    #[inline(always)]
+    fn place(&self, at: f64, swing: f64) -> Lag {
+        Lag::new((at + swing).max(f64::from(MARGIN)).min(self.longest))
+    }
+
     /// Moves towards `target`, which is reachable, and gives the next frame's reading, `swing` frames
     /// off.
     #[inline(always)]
@@ -134,7 +147,6 @@ impl Head {
                 }
             }
         }
-        let place = |at: f64| Lag::new((at + swing).max(f64::from(MARGIN)).min(self.longest));
         let (left, length) = if left > 1 {
             (left - 1, length)
         } else {
@@ -143,13 +155,13 @@ impl Head {
         if left > 0 {
             let faded = 1.0 - left as f32 / length as f32;
             Reading {
-                here: place(self.at),
-                there: place(self.next),
+                here: self.place(self.at, swing),
+                there: self.place(self.next, swing),
                 faded,
             }
         } else {
             Reading {
-                here: place(self.at),
+                here: self.place(self.at, swing),
                 there: Lag::default(),
                 faded: 0.0,
             }
