@@ -5,18 +5,16 @@ use weft::patch::{Cable, Edit, Patch, PortRef};
 
 use super::works::{Kind, Work};
 
-/// What stands for the workloads' reverb.
+/// The workloads' reverb: combs with a feedback of 0.84 and a damping of 0.2.
 const REVERB: Stand = Stand {
-    kind: "reverb",
-    values: &[],
+    kind: "freeverb",
+    values: &[("size", 0.5), ("damping", 0.5)],
 };
-/// What stands for the workloads' lowpass at 8 kHz, and its output.
+/// The workloads' filter, a lowpass.
 const BIQUAD: Stand = Stand {
-    kind: "svf",
-    // Q 0.7
-    values: &[("cutoff", 8_000.0), ("resonance", 0.060_678)],
+    kind: "biquad",
+    values: &[("frequency", 8_000.0), ("q", 0.7)],
 };
-const BIQUAD_OUT: &str = "low";
 
 /// A type of module with values.
 struct Stand {
@@ -62,11 +60,9 @@ pub fn of(work: Work) -> Result<Patch> {
                 kind: "vca",
                 values: &[("level", 0.9999)],
             };
-            chain(&mut patch, work.size, &gain, "out", 0.0)?;
+            chain(&mut patch, work.size, &gain)?;
         }
-        Kind::Biquad => chain(&mut patch, work.size, &BIQUAD, BIQUAD_OUT, 0.0)?,
-        // Turned down so that the module to come does not reach the limiter.
-        Kind::Edit => chain(&mut patch, work.size, &BIQUAD, BIQUAD_OUT, QUARTER)?,
+        Kind::Biquad | Kind::Edit => chain(&mut patch, work.size, &BIQUAD)?,
         Kind::Fan => {
             add(&mut patch, "out", "audio-out", &[])?;
             for index in 0..work.size {
@@ -101,7 +97,9 @@ fn add(patch: &mut Patch, id: &str, kind: &str, values: &[(&str, f32)]) -> Resul
 }
 
 fn out(patch: &mut Patch, left: &str, right: &str, decibels: f32) -> Result<()> {
-    add(patch, "out", "audio-out", &[("level", decibels)])?;
+    // Sixteen voices reach beyond full scale, and the workloads let them.
+    let values = [("level", decibels), ("limit", 0.0)];
+    add(patch, "out", "audio-out", &values)?;
     patch.connect(&format!("{left} -> out.left"))?;
     patch.connect(&format!("{right} -> out.right"))?;
     Ok(())
@@ -168,16 +166,16 @@ fn effects(patch: &mut Patch) -> Result<()> {
 }
 
 /// A sine through modules in a row.
-fn chain(patch: &mut Patch, size: usize, stand: &Stand, port: &str, decibels: f32) -> Result<()> {
+fn chain(patch: &mut Patch, size: usize, stand: &Stand) -> Result<()> {
     add(patch, "sine", "sine", &[("pitch", octave(220.0))])?;
     let mut last = "sine.out".to_owned();
     for index in 0..size {
         let id = node(index);
         add(patch, &id, stand.kind, stand.values)?;
         patch.connect(&format!("{last} -> {id}.in"))?;
-        last = format!("{id}.{port}");
+        last = format!("{id}.out");
     }
-    out(patch, &last, &last, decibels)
+    out(patch, &last, &last, 0.0)
 }
 
 /// The params that are automated, where people would.
@@ -249,7 +247,7 @@ pub fn tap(size: usize) -> Vec<Edit> {
         plain: *plain,
     }));
     let last = node(size - 1);
-    edits.push(cable(port(&last, BIQUAD_OUT), port("tap", "in")));
-    edits.push(cable(port("tap", BIQUAD_OUT), port("out", "left")));
+    edits.push(cable(port(&last, "out"), port("tap", "in")));
+    edits.push(cable(port("tap", "out"), port("out", "left")));
     edits
 }
