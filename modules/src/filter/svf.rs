@@ -2,12 +2,11 @@
 
 use core::f32::consts::TAU;
 
-use crate::contract::{Cx, In, Module, Out, Setup};
-use crate::kit::corner::{
-    Corner, HIGHEST, STAGE, audio_at, column, gather, gather_audio, tabulate,
-};
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
+use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio, put};
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
 use crate::kit::math::{exp2, polynomial};
+use crate::kit::settled::differ;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
@@ -26,75 +25,217 @@ use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 pub struct Svf<V: Lanes> {
     band: V,
     low: V,
-    /// The bare high-pass and notch of one frame ago.
-    last_high: V,
-    last_notch: V,
+    last: Past<V>,
+    held: Option<Held<V>>,
     radians_per_hertz: f32,
 }
 
-/// As [`coefficients`] lists them.
-type Coefficients<V> = [V; 13];
-
-/// 1/Q of a resonance.
-#[inline(always)]
-fn damping<V: Lanes>(resonance: V) -> V {
-    exp2(resonance * -8.0) * 2.0
+/// What a corner and a resonance that do not move come to, kept from call to call.
+#[derive(Clone, Copy)]
+struct Held<V> {
+    corner: V,
+    resonance: V,
+    wanted: Wanted,
+    damping: V,
+    ring: Ring<V>,
+    shares: Shares<V>,
 }
 
-/// From the corner in radians per frame and 1/Q.
+/// What the tilted outputs need to know of one frame ago.
+///
+/// Kept instead of what follows from it, which is only worked out where somebody reads those
+/// outputs.
+#[derive(Clone, Copy)]
+struct Past<V> {
+    corner: V,
+    damping: V,
+    input: V,
+    /// The integrators before that frame.
+    band: V,
+    low: V,
+}
+
+impl<V: Lanes> Past<V> {
+    fn silence() -> Self {
+        let zero = V::splat(0.0);
+        Past {
+            corner: V::splat(1.0),
+            damping: V::splat(1.0),
+            input: zero,
+            band: zero,
+            low: zero,
+        }
+    }
+}
+
+/// Half of 1/Q of a resonance.
 #[inline(always)]
-fn coefficients<V: Lanes>(corner: V, damping: V) -> Coefficients<V> {
-    let zero = V::splat(0.0);
-    let one = V::splat(1.0);
-    // The poles of the circuit are -sigma ± i phi, those of the filter e^-sigma (cos phi ± i sin
-    // phi).
+fn damping_of<V: Lanes>(resonance: V) -> V {
+    exp2(resonance * -8.0)
+}
+
+/// What moves the filter.
+#[derive(Clone, Copy)]
+struct Knobs<'a, V> {
+    corner: Corner<'a, V>,
+    resonance: Signal<'a, V>,
+    /// As [`damping_of`] gives it if the resonance does not move.
+    damping: Option<V>,
+}
+
+impl<V: Lanes> Knobs<'_, V> {
+    /// Corner and damping of one frame.
+    #[inline(always)]
+    fn at(&self, frame: usize) -> [V; 2] {
+        let damping = match self.damping {
+            Some(damping) => damping,
+            None => damping_of(self.resonance.at(frame)),
+        };
+        [self.corner.at(frame), damping]
+    }
+}
+
+/// The filter at one corner and damping: what the recursion takes, and what all outputs are
+/// shaped from. As [`ring`] lists it.
+type Ring<V> = [V; RING];
+const RING: usize = 9;
+
+/// From the corner in radians per frame and half of 1/Q.
+///
+/// Worked out in three steps: short loops over the frames of many voices overlap, long ones wait
+/// for their own results.
+#[inline(always)]
+fn ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
+    let (undivided, divisor) = undivided(poles(corner, damping));
+    divided(undivided, divisor)
+}
+
+/// The loss and the turn of a frame, with what they come from.
+#[derive(Clone, Copy)]
+struct Poles<V> {
+    corner: V,
+    square: V,
+    sigma: V,
+    /// 1 - e^-sigma
+    loss: V,
+    /// 1 - cos phi
+    versine: V,
+}
+
+/// The poles of the circuit are -sigma ± i phi, those of the filter e^-sigma (cos phi ± i sin phi).
+#[inline(always)]
+fn poles<V: Lanes>(corner: V, damping: V) -> Poles<V> {
     let square = corner * corner;
-    let sigma = corner * damping * 0.5;
-    let sigma_square = sigma * sigma;
-    let loss = one_minus_exp(sigma);
+    let sigma = corner * damping;
+    Poles {
+        corner,
+        square,
+        sigma,
+        loss: one_minus_exp(sigma),
+        versine: one_minus_cos((square - sigma * sigma).max(V::splat(0.0))),
+    }
+}
+
+/// The ring before its only division, and what it is to be divided by.
+#[inline(always)]
+fn undivided<V: Lanes>(poles: Poles<V>) -> (Ring<V>, V) {
+    let Poles {
+        corner,
+        square,
+        sigma,
+        loss,
+        versine,
+    } = poles;
+    let one = V::splat(1.0);
     let decay = one - loss;
+    let bent = decay * versine;
     let double_loss = twice(loss);
-    let versine = one_minus_cos((square - sigma_square).max(zero));
+    let half_loss = double_loss * 0.5;
 
     // Simper's a1, a2 and a3 with those poles.
-    let a3 = loss.mul_add(loss, decay * versine * 2.0) * 0.25;
-    let a1 = one - double_loss.mul_add(V::splat(0.5), a3);
-    let a2 = (a1 * a3).sqrt();
+    let a3 = loss.mul_add(loss, bent + bent) * 0.25;
+    let a1 = one - (half_loss + a3);
+    let product = a1 * a3;
+    let a2 = product.sqrt();
 
-    // One division for 1/a2, 1/corner² and the squared magnitude of the poles at the meeting point.
+    // One division for 1/a2 and the squared magnitude of the poles at the meeting point.
     let from_meeting = square - MEETING * MEETING;
-    let below = from_meeting.mul_add(from_meeting, sigma_square * (4.0 * MEETING * MEETING));
-    let inverse = one / (a2 * square * below);
-    let inverse_a2 = inverse * square * below;
-    let inverse_square = inverse * a2 * below;
-    let across = decay * (one - versine);
-    let poles = across.mul_add(across, double_loss * double_loss * 0.25) * (inverse * a2 * square);
+    let below = from_meeting.mul_add(from_meeting, sigma * sigma * (4.0 * MEETING * MEETING));
+    let across = decay - bent;
+    let ring = [
+        double_loss + (a3 + a3),
+        a2 + a2,
+        a3,
+        a2 * below,
+        across.mul_add(across, half_loss * half_loss) * product,
+        corner,
+        square,
+        sigma,
+        double_loss,
+    ];
+    (ring, product * below)
+}
 
-    // Low is right at 0 by itself; a share of high sets the shape and one of band the level.
-    let low_high = a3 * {
-        let straight = polynomial(square, [-0.529_881_2, 0.028_300_58, 0.001_701_54]);
-        let damped = square.mul_add(V::splat(-0.023_579_91), V::splat(-0.068_046_52));
-        sigma.mul_add(sigma.mul_add(V::splat(0.028_621_07), damped), straight)
-    };
-    let short = a3 - low_high;
-    let low_band = (square * square)
+/// The ring after its division.
+#[inline(always)]
+fn divided<V: Lanes>(mut ring: Ring<V>, divisor: V) -> Ring<V> {
+    let inverse = V::splat(1.0) / divisor;
+    ring[3] *= inverse;
+    ring[4] *= inverse;
+    ring
+}
+
+/// The shares of the band before and after a frame in low, besides the low itself.
+///
+/// Low is right at 0 by itself; a share of high, which is how far the band moves, sets the shape
+/// and one of band the level.
+#[inline(always)]
+fn low_shares<V: Lanes>([_, _, a3, inverse_a2, poles, _, square, sigma, _]: Ring<V>) -> [V; 2] {
+    let straight = polynomial(square, [-0.529_881_2, 0.028_300_58, 0.001_701_54]);
+    let damped = square.mul_add(V::splat(-0.023_579_91), V::splat(-0.068_046_52));
+    let high = a3 * sigma.mul_add(sigma.mul_add(V::splat(0.028_621_07), damped), straight);
+    let short = a3 - high;
+    let band = (square * square)
         .mul_add(poles, -(short * short))
-        .max(zero)
-        .sqrt()
-        * inverse_a2;
-
-    // Band keeps its slope at 0, raised by half of what it lacks half-way.
-    let rest = a3 * inverse_square * 4.0;
-    let slope = rest * corner * (0.5 * 1.0017);
-    let band_band = slope * inverse_a2;
-    let band_high = (square * poles * (MEETING * MEETING) - slope * slope)
-        .max(zero)
+        .max(V::splat(0.0))
         .sqrt();
+    let scale = inverse_a2 * 0.5;
+    [(band - high) * scale, (band + high) * scale]
+}
 
-    // High and notch have their zeros in place; two taps tilt what remains.
-    let high = taps(rest, poles * (MEETING * MEETING * MEETING * MEETING));
-    // (corner/2)² cot²(corner/2), which puts the notch's zeros at the corner.
-    let notch_high = rest
+/// What high and notch are before they are tilted, over the bare ones, at frequency 0.
+#[inline(always)]
+fn rest<V: Lanes>([_, _, a3, _, _, _, square, ..]: Ring<V>) -> V {
+    a3 * 4.0 / square
+}
+
+/// The shares of the band before and after a frame in band.
+///
+/// It keeps its slope at 0, raised by half of what it lacks half-way; a share of high sets the rest.
+#[inline(always)]
+fn band_shares<V: Lanes>(ring: Ring<V>) -> [V; 2] {
+    let [_, _, _, inverse_a2, poles, corner, square, ..] = ring;
+    let slope = rest(ring) * corner * (0.5 * 1.0017);
+    let high = (square * poles * (MEETING * MEETING) - slope * slope)
+        .max(V::splat(0.0))
+        .sqrt();
+    let scale = inverse_a2 * 0.5;
+    [(slope - high) * scale, (slope + high) * scale]
+}
+
+/// The shares of this and the last bare high-pass in high, which has its zeros in place.
+#[inline(always)]
+fn high_taps<V: Lanes>(ring: Ring<V>) -> [V; 2] {
+    let [_, _, _, _, poles, ..] = ring;
+    taps(rest(ring), poles * (MEETING * MEETING * MEETING * MEETING))
+}
+
+/// The share of the bare high-pass in the bare notch: (corner/2)² cot²(corner/2) times what high
+/// lacks, which puts the zeros at the corner.
+#[inline(always)]
+fn notch_high<V: Lanes>(ring: Ring<V>) -> V {
+    let [_, _, _, _, _, _, square, ..] = ring;
+    rest(ring)
         * polynomial(
             square,
             [
@@ -106,8 +247,14 @@ fn coefficients<V: Lanes>(corner: V, damping: V) -> Coefficients<V> {
                 5.796_516e-8,
                 1.526_636_4e-8,
             ],
-        );
-    // (corner² - meeting²) / (1 - cot²(corner/2)) / corner²: the prototype over that notch.
+        )
+}
+
+/// The share of this bare notch in the notch; the last one has the rest.
+#[inline(always)]
+fn notch_tap<V: Lanes>(ring: Ring<V>) -> V {
+    let [pull, _, _, inverse_a2, poles, _, square, ..] = ring;
+    // (corner² - meeting²) / (1 - cot²(corner/2)) / corner²: the prototype over the bare notch.
     let above = polynomial(
         square,
         [
@@ -120,164 +267,378 @@ fn coefficients<V: Lanes>(corner: V, damping: V) -> Coefficients<V> {
             7.580_167e-9,
         ],
     );
+    let a1 = V::splat(1.0) - pull * 0.5;
     let tilt = above * (square * a1 * inverse_a2 * inverse_a2);
-    let notch = taps(one, tilt * tilt * poles);
+    taps(V::splat(1.0), tilt * tilt * poles)[0]
+}
 
-    let pull = double_loss + a3 * 2.0;
-    [
-        pull,
-        a2 * 2.0,
-        a3 * 2.0,
-        pull * inverse_a2 * 0.5,
-        low_high,
-        low_band * 0.5,
-        band_high,
-        band_band * 0.5,
-        high[0],
-        high[1],
-        notch_high,
-        notch[0],
-        double_loss * inverse_a2 * 0.5,
-    ]
+/// The share of the band before and after a frame that all-pass takes from its input.
+#[inline(always)]
+fn phase_share<V: Lanes>([_, _, _, inverse_a2, .., double_loss]: Ring<V>) -> V {
+    double_loss * inverse_a2 * 0.5
 }
 
 /// One step of the two integrators, from what entered and what they held.
 #[inline(always)]
-fn integrate<V: Lanes>([pull, a2, a3, ..]: Coefficients<V>, input: V, band: V, low: V) -> [V; 2] {
+fn integrate<V: Lanes>([pull, a2, a3, ..]: Ring<V>, input: V, band: V, low: V) -> [V; 2] {
     let rise = input - low;
     // The losses are subtracted rather than multiplied in: near 1 a factor would lose precision.
     [
         a2.mul_add(rise, (-pull).mul_add(band, band)),
-        a3.mul_add(rise, a2.mul_add(band, low)),
+        (a3 + a3).mul_add(rise, a2.mul_add(band, low)),
     ]
 }
 
-/// The bare outputs, from what entered and what the integrators held before and after: high, low
-/// and twice the band.
+/// The bare high-pass, from what entered and what the integrators held before.
 #[inline(always)]
-fn bare<V: Lanes>(coefficients: Coefficients<V>, input: V, bands: [V; 2], lows: [V; 2]) -> [V; 3] {
-    let [_, _, _, ring, ..] = coefficients;
-    [
-        (-ring).mul_add(bands[0], input - lows[0]),
-        (lows[0] + lows[1]) * 0.5,
-        bands[0] + bands[1],
-    ]
+fn bare_high<V: Lanes>([pull, _, _, inverse_a2, ..]: Ring<V>, input: V, band: V, low: V) -> V {
+    (-(pull * inverse_a2 * 0.5)).mul_add(band, input - low)
 }
 
-/// The notch before it is tilted.
+/// The bare notch, from the bare high-pass and what the low integrator held before and after.
 #[inline(always)]
-fn bare_notch<V: Lanes>(coefficients: Coefficients<V>, [high, low, _]: [V; 3]) -> V {
-    let [.., notch_high, _, _] = coefficients;
-    notch_high.mul_add(high, low)
+fn bare_notch<V: Lanes>(notch_high: V, high: V, lows: [V; 2]) -> V {
+    notch_high.mul_add(high, (lows[0] + lows[1]) * 0.5)
 }
 
-/// Low, band and all-pass.
+/// Low, from what the integrators held before and after.
 #[inline(always)]
-fn matched<V: Lanes>(coefficients: Coefficients<V>, input: V, [high, low, band]: [V; 3]) -> [V; 3] {
-    let [
-        _,
-        _,
-        _,
-        _,
-        low_high,
-        low_band,
-        band_high,
-        band_band,
-        _,
-        _,
-        _,
-        _,
-        phase,
-    ] = coefficients;
-    [
-        low_high.mul_add(high, low_band.mul_add(band, low)),
-        band_high.mul_add(high, band_band * band),
-        (-phase).mul_add(band, input),
-    ]
+fn low_pass<V: Lanes>(shares: [V; 2], bands: [V; 2], lows: [V; 2]) -> V {
+    (lows[0] + lows[1]).mul_add(V::splat(0.5), band_pass(shares, bands))
 }
 
-/// High and notch, from the bare ones of this and the last frame.
+/// Band, from what its integrator held before and after.
 #[inline(always)]
-fn tilted<V: Lanes>(coefficients: Coefficients<V>, highs: [V; 2], notches: [V; 2]) -> [V; 2] {
-    let [.., now, before, _, straight, _] = coefficients;
-    [
-        now.mul_add(highs[1], before * highs[0]),
-        straight.mul_add(notches[1] - notches[0], notches[0]),
-    ]
+fn band_pass<V: Lanes>(shares: [V; 2], bands: [V; 2]) -> V {
+    shares[1].mul_add(bands[1], shares[0] * bands[0])
 }
+
+/// All-pass, from what entered and what the band held before and after.
+#[inline(always)]
+fn all_pass_of<V: Lanes>(share: V, input: V, bands: [V; 2]) -> V {
+    (-share).mul_add(bands[0] + bands[1], input)
+}
+
+/// High, from the bare ones of the last frame and this one.
+#[inline(always)]
+fn high_pass<V: Lanes>(taps: [V; 2], highs: [V; 2]) -> V {
+    taps[0].mul_add(highs[1], taps[1] * highs[0])
+}
+
+/// Notch, from the bare ones of the last frame and this one.
+#[inline(always)]
+fn notch_of<V: Lanes>(tap: V, notches: [V; 2]) -> V {
+    tap.mul_add(notches[1] - notches[0], notches[0])
+}
+
+/// The shares of all outputs that somebody reads, worked out where neither corner nor damping
+/// moves.
+#[derive(Clone, Copy)]
+struct Shares<V> {
+    low: [V; 2],
+    band: [V; 2],
+    high: [V; 2],
+    notch_high: V,
+    notch: V,
+    all_pass: V,
+}
+
+impl<V: Lanes> Shares<V> {
+    /// Those of outputs that are not read are 0.
+    #[inline(always)]
+    fn of(ring: Ring<V>, wanted: Wanted) -> Self {
+        let zero = V::splat(0.0);
+        let mut shares = Shares {
+            low: [zero; 2],
+            band: [zero; 2],
+            high: [zero; 2],
+            notch_high: zero,
+            notch: zero,
+            all_pass: zero,
+        };
+        if wanted.has(LOW) {
+            shares.low = low_shares(ring);
+        }
+        if wanted.has(BAND) {
+            shares.band = band_shares(ring);
+        }
+        if wanted.has(HIGH) {
+            shares.high = high_taps(ring);
+        }
+        if wanted.has(NOTCH) {
+            (shares.notch_high, shares.notch) = (notch_high(ring), notch_tap(ring));
+        }
+        if wanted.has(ALL_PASS) {
+            shares.all_pass = phase_share(ring);
+        }
+        shares
+    }
+}
+
+const LOW: usize = 0;
+const BAND: usize = 1;
+const HIGH: usize = 2;
+const NOTCH: usize = 3;
+const ALL_PASS: usize = 4;
 
 impl<V: Lanes> Svf<V> {
-    /// One frame of all outputs; for voices side by side, which fill the vectors by themselves.
+    /// The bare high-pass and notch of one frame ago.
     #[inline(always)]
-    fn step(&mut self, coefficients: Coefficients<V>, input: V) -> [V; 5] {
-        let [next_band, next_low] = integrate(coefficients, input, self.band, self.low);
-        let bare = bare(
-            coefficients,
-            input,
-            [self.band, next_band],
-            [self.low, next_low],
-        );
-        (self.band, self.low) = (next_band, next_low);
-        let notch = bare_notch(coefficients, bare);
-        let [low, band, all_pass] = matched(coefficients, input, bare);
-        let highs = [self.last_high, bare[0]];
-        let [high, notch_out] = tilted(coefficients, highs, [self.last_notch, notch]);
-        (self.last_high, self.last_notch) = (bare[0], notch);
-        [low, band, high, notch_out, all_pass]
+    fn last_bare(&self, wanted: Wanted) -> [V; 2] {
+        if !wanted.has(HIGH) && !wanted.has(NOTCH) {
+            return [V::splat(0.0); 2];
+        }
+        let last = self.last;
+        let ring = ring(last.corner, last.damping);
+        let high = bare_high(ring, last.input, last.band, last.low);
+        [
+            high,
+            bare_notch(notch_high(ring), high, [last.low, self.low]),
+        ]
     }
 
-    /// A stage of one voice: only the integrators go frame by frame, the rest fills vectors with
-    /// frames.
+    /// The ring and the shares of a call in which nothing moves.
     #[inline(always)]
-    fn stage(
+    fn hold(&mut self, corner: V, resonance: V, wanted: Wanted) -> Held<V> {
+        if let Some(held) = self.held
+            && held.wanted == wanted
+            && !differ(held.corner, corner)
+            && !differ(held.resonance, resonance)
+        {
+            return held;
+        }
+        let damping = damping_of(resonance);
+        let ring = ring(corner, damping);
+        let held = Held {
+            corner,
+            resonance,
+            wanted,
+            damping,
+            ring,
+            shares: Shares::of(ring, wanted),
+        };
+        self.held = Some(held);
+        held
+    }
+
+    /// All frames of a call, in stages of one frame less than `N`.
+    ///
+    /// Only the integrators go frame by frame. All else waits for no other frame: of one voice it
+    /// fills the vectors with frames, and of many it overlaps.
+    #[inline(always)]
+    fn run<const N: usize>(
         &mut self,
-        inputs: &[V; STAGE],
-        at: impl Fn(usize) -> Coefficients<V>,
+        wanted: Wanted,
+        input: Signal<'_, V>,
+        knobs: Knobs<'_, V>,
+        held: Option<(Ring<V>, Shares<V>)>,
         [low, band, high, notch, all_pass]: Out<'_, V, 5>,
     ) {
-        let count = low.len().min(STAGE);
-        let mut bands = [V::splat(0.0); STAGE + 1];
-        let mut lows = [V::splat(0.0); STAGE + 1];
-        (bands[0], lows[0]) = (self.band, self.low);
-        for frame in 0..count {
-            let [next_band, next_low] =
-                integrate(at(frame), inputs[frame], bands[frame], lows[frame]);
-            (bands[frame + 1], lows[frame + 1]) = (next_band, next_low);
-        }
-        (self.band, self.low) = (bands[count], lows[count]);
-
-        // All frames of the stage, wanted or not: a fixed count needs no loop.
-        let mut highs = [V::splat(0.0); STAGE + 1];
-        let mut notches = [V::splat(0.0); STAGE + 1];
-        (highs[0], notches[0]) = (self.last_high, self.last_notch);
-        let mut results = [[V::splat(0.0); STAGE]; 5];
-        for frame in 0..STAGE {
-            let coefficients = at(frame);
-            let input = inputs[frame];
-            let bare = bare(
-                coefficients,
-                input,
-                [bands[frame], bands[frame + 1]],
-                [lows[frame], lows[frame + 1]],
-            );
-            highs[frame + 1] = bare[0];
-            notches[frame + 1] = bare_notch(coefficients, bare);
-            let [low, band, all_pass] = matched(coefficients, input, bare);
-            (results[0][frame], results[1][frame], results[4][frame]) = (low, band, all_pass);
-        }
-        for frame in 0..STAGE {
-            let [high, notch] = tilted(
-                at(frame),
-                [highs[frame], highs[frame + 1]],
-                [notches[frame], notches[frame + 1]],
-            );
-            (results[2][frame], results[3][frame]) = (high, notch);
-        }
-        (self.last_high, self.last_notch) = (highs[count], notches[count]);
-        for (out, result) in [low, band, high, notch, all_pass].into_iter().zip(&results) {
-            out.copy_from_slice(&result[..count]);
+        let frames = low.len();
+        let mut stage = Stage::<V, N>::new();
+        let mut bare = self.last_bare(wanted);
+        let mut start = 0;
+        while start < frames {
+            let end = frames.min(start + N - 1);
+            let outputs = [
+                &mut low[start..end],
+                &mut band[start..end],
+                &mut high[start..end],
+                &mut notch[start..end],
+                &mut all_pass[start..end],
+            ];
+            copy_audio(input, start, &mut stage.inputs[..end - start]);
+            if let Some((ring, shares)) = held {
+                self.stage(
+                    wanted,
+                    &mut stage,
+                    #[inline(always)]
+                    |_, _| ring,
+                    Some(shares),
+                    &mut bare,
+                    outputs,
+                );
+            } else {
+                stage.tabulate(knobs, start, end - start);
+                self.stage(
+                    wanted,
+                    &mut stage,
+                    #[inline(always)]
+                    |rows, frame| column(rows, frame),
+                    None,
+                    &mut bare,
+                    outputs,
+                );
+            }
+            start = end;
         }
     }
+
+    #[inline(always)]
+    fn stage<const N: usize>(
+        &mut self,
+        wanted: Wanted,
+        stage: &mut Stage<V, N>,
+        at: impl Fn(&[[V; N]; RING], usize) -> Ring<V>,
+        held: Option<Shares<V>>,
+        bare: &mut [V; 2],
+        [low, band, high, notch, all_pass]: Out<'_, V, 5>,
+    ) {
+        let count = low.len().min(N - 1);
+        let Stage {
+            rows,
+            inputs,
+            bands,
+            lows,
+            highs,
+            notches,
+        } = stage;
+        let (mut next_band, mut next_low) = (self.band, self.low);
+        (bands[0], lows[0]) = (next_band, next_low);
+        for frame in 0..count {
+            [next_band, next_low] = integrate(at(rows, frame), inputs[frame], next_band, next_low);
+            (bands[frame + 1], lows[frame + 1]) = (next_band, next_low);
+        }
+        (self.band, self.low) = (next_band, next_low);
+        let last = count.saturating_sub(1);
+        (self.last.band, self.last.low) = (bands[last], lows[last]);
+
+        if wanted.has(LOW) {
+            for (frame, out) in low[..count].iter_mut().enumerate() {
+                let shares = match held {
+                    Some(held) => held.low,
+                    None => low_shares(at(rows, frame)),
+                };
+                *out = low_pass(shares, pair(bands, frame), pair(lows, frame));
+            }
+        }
+        if wanted.has(BAND) {
+            for (frame, out) in band[..count].iter_mut().enumerate() {
+                let shares = match held {
+                    Some(held) => held.band,
+                    None => band_shares(at(rows, frame)),
+                };
+                *out = band_pass(shares, pair(bands, frame));
+            }
+        }
+        if wanted.has(HIGH) || wanted.has(NOTCH) {
+            highs[0] = bare[0];
+            for frame in 0..count {
+                highs[frame + 1] =
+                    bare_high(at(rows, frame), inputs[frame], bands[frame], lows[frame]);
+            }
+            bare[0] = highs[count];
+        }
+        if wanted.has(HIGH) {
+            for (frame, out) in high[..count].iter_mut().enumerate() {
+                let taps = match held {
+                    Some(held) => held.high,
+                    None => high_taps(at(rows, frame)),
+                };
+                *out = high_pass(taps, pair(highs, frame));
+            }
+        }
+        if wanted.has(NOTCH) {
+            notches[0] = bare[1];
+            for frame in 0..count {
+                let share = match held {
+                    Some(held) => held.notch_high,
+                    None => notch_high(at(rows, frame)),
+                };
+                notches[frame + 1] = bare_notch(share, highs[frame + 1], pair(lows, frame));
+            }
+            bare[1] = notches[count];
+            for (frame, out) in notch[..count].iter_mut().enumerate() {
+                let tap = match held {
+                    Some(held) => held.notch,
+                    None => notch_tap(at(rows, frame)),
+                };
+                *out = notch_of(tap, pair(notches, frame));
+            }
+        }
+        if wanted.has(ALL_PASS) {
+            for (frame, out) in all_pass[..count].iter_mut().enumerate() {
+                let share = match held {
+                    Some(held) => held.all_pass,
+                    None => phase_share(at(rows, frame)),
+                };
+                *out = all_pass_of(share, inputs[frame], pair(bands, frame));
+            }
+        }
+    }
+}
+
+/// Room for some frames on their way through the filter.
+struct Stage<V, const N: usize> {
+    /// Each part of the ring, frame by frame.
+    rows: [[V; N]; RING],
+    inputs: [V; N],
+    /// The integrators before each frame, and after the last.
+    bands: [V; N],
+    lows: [V; N],
+    /// The bare high-pass and notch from one frame before on.
+    highs: [V; N],
+    notches: [V; N],
+}
+
+impl<V: Lanes, const N: usize> Stage<V, N> {
+    #[inline(always)]
+    fn new() -> Self {
+        let none = [V::splat(0.0); N];
+        Stage {
+            rows: [none; RING],
+            inputs: none,
+            bands: none,
+            lows: none,
+            highs: none,
+            notches: none,
+        }
+    }
+
+    /// Works out the ring of the `count` frames from `start`.
+    #[inline(always)]
+    fn tabulate(&mut self, knobs: Knobs<'_, V>, start: usize, count: usize) {
+        let count = count.min(N - 1);
+        let mut corners = [V::splat(0.0); N];
+        knobs.corner.write(start, &mut corners[..count]);
+        let mut divisors = [V::splat(0.0); N];
+        let mut dampings = [V::splat(0.0); N];
+        if let Some(damping) = knobs.damping {
+            dampings[..count].fill(damping);
+        } else {
+            copy(knobs.resonance, start, &mut dampings[..count]);
+            for damping in &mut dampings[..count] {
+                *damping = damping_of(*damping);
+            }
+        }
+        let (mut losses, mut versines) = ([V::splat(0.0); N], [V::splat(0.0); N]);
+        for frame in 0..count {
+            let poles = poles(corners[frame], dampings[frame]);
+            (losses[frame], versines[frame]) = (poles.loss, poles.versine);
+            (self.rows[6][frame], self.rows[7][frame]) = (poles.square, poles.sigma);
+        }
+        for frame in 0..count {
+            let (ring, divisor) = undivided(Poles {
+                corner: corners[frame],
+                square: self.rows[6][frame],
+                sigma: self.rows[7][frame],
+                loss: losses[frame],
+                versine: versines[frame],
+            });
+            put(&mut self.rows, frame, ring);
+            divisors[frame] = divisor;
+        }
+        for (frame, divisor) in divisors[..count].iter().enumerate() {
+            let ring = divided(column(&self.rows, frame), *divisor);
+            (self.rows[3][frame], self.rows[4][frame]) = (ring[3], ring[4]);
+        }
+    }
+}
+
+/// Two frames in a row.
+#[inline(always)]
+fn pair<V: Lanes, const N: usize>(values: &[V; N], frame: usize) -> [V; 2] {
+    [values[frame], values[frame + 1]]
 }
 
 impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
@@ -333,15 +694,15 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
         Svf {
             band: zero,
             low: zero,
-            last_high: zero,
-            last_notch: zero,
+            last: Past::silence(),
+            held: None,
             radians_per_hertz: TAU / setup.sample_rate,
         }
     }
 
     fn reset(&mut self) {
-        let zero = V::splat(0.0);
-        (self.band, self.low, self.last_high, self.last_notch) = (zero, zero, zero, zero);
+        (self.band, self.low) = (V::splat(0.0), V::splat(0.0));
+        self.last = Past::silence();
     }
 
     #[inline(always)]
@@ -352,76 +713,32 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
         [cutoff, resonance, track]: In<'_, V, 3>,
         [low, band, high, notch, all_pass]: Out<'_, V, 5>,
     ) {
+        let (frames, wanted) = (cx.frames, cx.wanted);
         let corner = Corner::new(cutoff, pitch, track, self.radians_per_hertz, HIGHEST);
-        let mut held_damping = None;
+        let mut held = None;
+        let mut damping = None;
         if let Some(resonance) = resonance.constant() {
-            held_damping = Some(damping(resonance));
-        }
-        let held = match (corner.constant(), held_damping) {
-            (Some(corner), Some(damping)) => Some(coefficients(corner, damping)),
-            _ => None,
-        };
-        if V::COUNT > 1 {
-            for frame in 0..cx.frames {
-                let coefficients = match held {
-                    Some(held) => held,
-                    None => {
-                        let damping = match held_damping {
-                            Some(damping) => damping,
-                            None => damping(resonance.at(frame)),
-                        };
-                        coefficients(corner.at(frame), damping)
-                    }
-                };
-                [
-                    low[frame],
-                    band[frame],
-                    high[frame],
-                    notch[frame],
-                    all_pass[frame],
-                ] = self.step(coefficients, audio_at(input, frame));
-            }
-            return;
-        }
-        let mut start = 0;
-        while start < cx.frames {
-            let end = cx.frames.min(start + STAGE);
-            let inputs = gather_audio(input, start);
-            let outputs = [
-                &mut low[start..end],
-                &mut band[start..end],
-                &mut high[start..end],
-                &mut notch[start..end],
-                &mut all_pass[start..end],
-            ];
-            if let Some(held) = held {
-                self.stage(
-                    &inputs,
-                    #[inline(always)]
-                    |_| held,
-                    outputs,
-                );
+            if let Some(corner) = corner.constant() {
+                let kept = self.hold(corner, resonance, wanted);
+                damping = Some(kept.damping);
+                held = Some((kept.ring, kept.shares));
             } else {
-                let corners = corner.stage(start);
-                let mut dampings = gather(resonance, start);
-                for value in &mut dampings {
-                    *value = match held_damping {
-                        Some(damping) => damping,
-                        None => damping(*value),
-                    };
-                }
-                let table = tabulate(
-                    #[inline(always)]
-                    |frame| coefficients(corners[frame], dampings[frame]),
-                );
-                self.stage(
-                    &inputs,
-                    #[inline(always)]
-                    |frame| column(&table, frame),
-                    outputs,
-                );
+                damping = Some(damping_of(resonance));
             }
-            start = end;
         }
+        let knobs = Knobs {
+            corner,
+            resonance,
+            damping,
+        };
+        let outputs = [low, band, high, notch, all_pass];
+        if V::COUNT > 1 {
+            self.run::<9>(wanted, input, knobs, held, outputs);
+        } else {
+            self.run::<{ MAX_FRAMES + 1 }>(wanted, input, knobs, held, outputs);
+        }
+        let last = frames.saturating_sub(1);
+        [self.last.corner, self.last.damping] = knobs.at(last);
+        self.last.input = audio_at(input, last);
     }
 }

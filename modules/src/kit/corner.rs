@@ -2,6 +2,7 @@
 
 use crate::contract::Signal;
 use crate::kit::math::exp2;
+use crate::kit::settled::settled;
 use crate::lanes::Lanes;
 
 /// Frames that a filter prepares at once; long enough to fill any vector, short enough to stay in
@@ -33,6 +34,28 @@ pub fn gather<V: Lanes>(signal: Signal<'_, V>, start: usize) -> [V; STAGE] {
             }
             stage
         }
+    }
+}
+
+/// Writes the frames of a signal from `start` on, as many as there is room for.
+#[inline(always)]
+pub fn copy<V: Lanes>(signal: Signal<'_, V>, start: usize, out: &mut [V]) {
+    match signal {
+        Signal::Constant(value) => out.fill(value),
+        Signal::Frames(frames) => {
+            for (out, value) in out.iter_mut().zip(frames.get(start..).unwrap_or_default()) {
+                *out = *value;
+            }
+        }
+    }
+}
+
+/// As [`copy`], for an audio input: limited to what a filter takes.
+#[inline(always)]
+pub fn copy_audio<V: Lanes>(signal: Signal<'_, V>, start: usize, out: &mut [V]) {
+    copy(signal, start, out);
+    for value in out {
+        *value = value.clamp(-LOUDEST, LOUDEST);
     }
 }
 
@@ -76,6 +99,8 @@ impl<'a, V: Lanes> Corner<'a, V> {
         scale: f32,
         highest: f32,
     ) -> Self {
+        // A cable from the keyboard mostly brings the same pitch all along.
+        let pitch = settled(pitch);
         let mut ratio = None;
         if let (Some(pitch), Some(track)) = (pitch.constant(), track.constant()) {
             ratio = Some(exp2(pitch * track));
@@ -114,6 +139,31 @@ impl<'a, V: Lanes> Corner<'a, V> {
         self.angle(self.cutoff.at(frame), ratio)
     }
 
+    /// Writes the corners of the frames from `start` on, as many as there is room for.
+    #[inline(always)]
+    pub fn write(&self, start: usize, out: &mut [V]) {
+        copy(self.cutoff, start, out);
+        if let Some(ratio) = self.ratio {
+            for angle in out {
+                *angle = self.angle(*angle, ratio);
+            }
+            return;
+        }
+        match (self.pitch, self.track) {
+            (Signal::Frames(pitch), Signal::Constant(track)) => {
+                let pitch = pitch.get(start..).unwrap_or_default();
+                for (angle, pitch) in out.iter_mut().zip(pitch) {
+                    *angle = self.angle(*angle, exp2(*pitch * track));
+                }
+            }
+            (pitch, track) => {
+                for (frame, angle) in (start..).zip(out) {
+                    *angle = self.angle(*angle, exp2(pitch.at(frame) * track.at(frame)));
+                }
+            }
+        }
+    }
+
     /// The corner of the [`STAGE`] frames from `start`.
     #[inline(always)]
     pub fn stage(&self, start: usize) -> [V; STAGE] {
@@ -137,6 +187,18 @@ impl<'a, V: Lanes> Corner<'a, V> {
 /// one vector holds the same coefficient of several frames.
 pub type Table<V, const N: usize> = [[V; STAGE]; N];
 
+/// Puts the coefficients of one frame into their rows.
+#[inline(always)]
+pub fn put<V: Lanes, const N: usize, const FRAMES: usize>(
+    rows: &mut [[V; FRAMES]; N],
+    frame: usize,
+    values: [V; N],
+) {
+    for (row, value) in rows.iter_mut().zip(values) {
+        row[frame] = value;
+    }
+}
+
 /// Computes the coefficients of a whole stage.
 #[inline(always)]
 pub fn tabulate<V: Lanes, const N: usize>(coefficients: impl Fn(usize) -> [V; N]) -> Table<V, N> {
@@ -152,7 +214,10 @@ pub fn tabulate<V: Lanes, const N: usize>(coefficients: impl Fn(usize) -> [V; N]
 
 /// The coefficients of one frame.
 #[inline(always)]
-pub fn column<V: Lanes, const N: usize>(table: &Table<V, N>, frame: usize) -> [V; N] {
+pub fn column<V: Lanes, const N: usize, const FRAMES: usize>(
+    table: &[[V; FRAMES]; N],
+    frame: usize,
+) -> [V; N] {
     let mut values = [V::splat(0.0); N];
     for (value, row) in values.iter_mut().zip(table) {
         *value = row[frame];

@@ -11,9 +11,12 @@ const ROUND: f32 = 12_582_912.0;
 /// A polynomial by Horner's rule, constant term first.
 #[inline(always)]
 pub fn polynomial<V: Lanes, const N: usize>(x: V, coefficients: [f32; N]) -> V {
-    let mut sum = V::splat(0.0);
-    for coefficient in coefficients.into_iter().rev() {
-        sum = sum.mul_add(x, V::splat(coefficient));
+    let [rest @ .., last] = &coefficients[..] else {
+        return V::splat(0.0);
+    };
+    let mut sum = V::splat(*last);
+    for coefficient in rest.iter().rev() {
+        sum = sum.mul_add(x, V::splat(*coefficient));
     }
     sum
 }

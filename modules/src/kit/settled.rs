@@ -17,7 +17,7 @@ pub fn settled<V: Lanes>(signal: Signal<'_, V>) -> Signal<'_, V> {
             .first()
             .map_or(signal, |only| Signal::Constant(*only));
     };
-    if differs::<V>(first.to_bits() ^ last.to_bits()) {
+    if differ(*first, *last) {
         return signal;
     }
     let mut difference = V::Bits::splat(0);
@@ -29,6 +29,12 @@ pub fn settled<V: Lanes>(signal: Signal<'_, V>) -> Signal<'_, V> {
     } else {
         Signal::Constant(*first)
     }
+}
+
+/// Whether any lane of two values differs in any bit.
+#[inline(always)]
+pub fn differ<V: Lanes>(one: V, other: V) -> bool {
+    differs::<V>(one.to_bits() ^ other.to_bits())
 }
 
 #[inline(always)]
