@@ -13,6 +13,9 @@ const DECAY: f32 = 2.0;
 const SUSTAIN: f32 = 3.0;
 const RELEASE: f32 = 4.0;
 
+/// The second output in the spec.
+const END: usize = 1;
+
 const FROM_ZERO: usize = 1;
 const LEGATO: usize = 2;
 
@@ -201,7 +204,9 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         let still = [attack, decay, release, attack_curve, decay_curve]
             .iter()
             .all(|param| param.constant().is_some());
-        end.fill(V::splat(0.0));
+        if cx.wanted.has(END) {
+            end.fill(V::splat(0.0));
+        }
         let mut frame = 0;
         while frame < frames {
             let (attack_bend, decay_bend) = (attack_curve.at(frame), decay_curve.at(frame));
@@ -236,7 +241,9 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
                 self.enter(releases, RELEASE);
                 released = released | self.proceed(&courses);
             }
-            pulse(end, frame, released);
+            if cx.wanted.has(END) {
+                pulse(end, frame, released);
+            }
 
             let next = if still {
                 next_turn(turns, frame + 1, frames)
