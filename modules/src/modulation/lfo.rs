@@ -1,10 +1,10 @@
 //! Low-frequency oscillator.
 
 use crate::MAX_FRAMES;
-use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
 use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, next_turn, to_gate};
-use crate::kit::math::sin_turns;
+use crate::kit::math::{signed_turns, sin_turns, sin_within_a_turn};
 use crate::kit::random::{bipolar, draw, lane_seeds};
 use crate::kit::switch::{from, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
@@ -144,6 +144,32 @@ fn skew<V: Lanes>(phase: V, width: V, before: V, after: V) -> V {
         .min(V::splat(1.0))
 }
 
+/// A phase that moves evenly, in a cycle whose middle lies in the middle.
+#[derive(Clone, Copy)]
+struct Even<V: Lanes> {
+    phase: V::Bits,
+    fine: V::Bits,
+    step: Step<V>,
+}
+
+impl<V: Lanes> Even<V> {
+    /// Writes a wave, given as a function of the phase.
+    #[inline(always)]
+    fn write(self, out: &mut [V], wave: impl Fn(V::Bits) -> V) {
+        let Even {
+            mut phase,
+            mut fine,
+            step,
+        } = self;
+        for out in out {
+            // Up to 64 frames do not overflow the bits below the phase, as in [`Lfo::after`].
+            *out = wave(phase.wrapping_add(fine.shift_right(24)));
+            phase = phase.wrapping_add(step.whole);
+            fine = fine.wrapping_add(step.below);
+        }
+    }
+}
+
 impl<V: Lanes> Lfo<V> {
     #[inline(always)]
     fn start_anew(&mut self, lanes: V::Mask, grid: Place<V>) {
@@ -173,6 +199,78 @@ impl<V: Lanes> Lfo<V> {
                 .wrapping_add(fine.shift_right(24)),
         );
         (place, fine & V::Bits::splat(0x00ff_ffff))
+    }
+
+    /// The whole of a run in which the phase moves evenly and nothing moves the wave, if that is
+    /// what it is and the wave draws nothing at random.
+    #[inline(always)]
+    fn draw_even(
+        &mut self,
+        wanted: Wanted,
+        step: Step<V>,
+        [shape, phase, width]: In<'_, V, 3>,
+        out: &mut [V],
+        gate: &mut [V],
+    ) -> bool {
+        let (Some(shape), Some(phase), Some(width)) =
+            (shape.constant(), phase.constant(), width.constant())
+        else {
+            return false;
+        };
+        let shape = position(shape);
+        let half = V::splat(0.5);
+        if shape > 4 || (width - half).abs().gt(V::splat(0.0)).any() {
+            return false;
+        }
+        let run = Even {
+            phase: self.place.phase.wrapping_add(phase.to_phase()),
+            fine: self.fine,
+            step,
+        };
+        let one = V::splat(1.0);
+        if wanted.has(1) {
+            run.write(
+                gate,
+                #[inline(always)]
+                |phase| to_gate(V::from_phase(phase).lt(half)),
+            );
+        }
+        if wanted.has(0) {
+            match shape {
+                0 => {
+                    run.write(
+                        out,
+                        #[inline(always)]
+                        |phase| signed_turns(phase),
+                    );
+                    for out in out.iter_mut() {
+                        *out = sin_within_a_turn(*out);
+                    }
+                }
+                1 => run.write(
+                    out,
+                    #[inline(always)]
+                    |phase| one - (V::from_phase(phase) - 0.5).abs() * 4.0,
+                ),
+                2 => run.write(
+                    out,
+                    #[inline(always)]
+                    |phase| V::from_phase(phase) * 2.0 - 1.0,
+                ),
+                3 => run.write(
+                    out,
+                    #[inline(always)]
+                    |phase| one - V::from_phase(phase) * 2.0,
+                ),
+                _ => run.write(
+                    out,
+                    #[inline(always)]
+                    |phase| V::from_phase(phase).lt(half).select(one, -one),
+                ),
+            }
+        }
+        (self.place, self.fine) = self.after(out.len(), step);
+        true
     }
 
     /// The waves at these places, which begin at frame `first` of the call.
@@ -342,39 +440,48 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                     self.start_anew(self.reset.rises_at(reset, run.start), grid);
                 }
 
-                let mut cycles = [V::Bits::splat(0); MAX_FRAMES];
-                let mut phases = [V::Bits::splat(0); MAX_FRAMES];
-                let places = cycles.iter_mut().zip(phases.iter_mut()).zip(run.clone());
-                if synced == 1 {
-                    for ((cycle, phase), frame) in places {
-                        let grid = Place::on_grid(position(division.at(frame)), cx.beat(frame));
-                        self.place = grid.since(self.origin);
-                        (*cycle, *phase) = (self.place.cycle, self.place.phase);
-                    }
-                } else if let Some(rate) = rate.constant() {
-                    let step = Step::new(rate, self.sample_rate);
-                    for (count, ((cycle, phase), _)) in places.enumerate() {
-                        let (place, _) = self.after(count, step);
-                        (*cycle, *phase) = (place.cycle, place.phase);
-                    }
-                    (self.place, self.fine) = self.after(run.len(), step);
-                } else {
-                    for ((cycle, phase), frame) in places {
-                        (*cycle, *phase) = (self.place.cycle, self.place.phase);
-                        (self.place, self.fine) =
-                            self.after(1, Step::new(rate.at(frame), self.sample_rate));
-                    }
-                }
-
                 let (out, gate) = (&mut out[run.clone()], &mut gate[run.clone()]);
-                self.draw(
-                    &mut cycles,
-                    &phases,
-                    run.start,
-                    [shape, phase, width],
-                    out,
-                    gate,
-                );
+                let even = match rate.constant() {
+                    Some(rate) if synced != 1 => {
+                        let step = Step::new(rate, self.sample_rate);
+                        self.draw_even(cx.wanted, step, [shape, phase, width], out, gate)
+                    }
+                    _ => false,
+                };
+                if !even {
+                    let mut cycles = [V::Bits::splat(0); MAX_FRAMES];
+                    let mut phases = [V::Bits::splat(0); MAX_FRAMES];
+                    let places = cycles.iter_mut().zip(phases.iter_mut()).zip(run.clone());
+                    if synced == 1 {
+                        for ((cycle, phase), frame) in places {
+                            let grid = Place::on_grid(position(division.at(frame)), cx.beat(frame));
+                            self.place = grid.since(self.origin);
+                            (*cycle, *phase) = (self.place.cycle, self.place.phase);
+                        }
+                    } else if let Some(rate) = rate.constant() {
+                        let step = Step::new(rate, self.sample_rate);
+                        for (count, ((cycle, phase), _)) in places.enumerate() {
+                            let (place, _) = self.after(count, step);
+                            (*cycle, *phase) = (place.cycle, place.phase);
+                        }
+                        (self.place, self.fine) = self.after(run.len(), step);
+                    } else {
+                        for ((cycle, phase), frame) in places {
+                            (*cycle, *phase) = (self.place.cycle, self.place.phase);
+                            (self.place, self.fine) =
+                                self.after(1, Step::new(rate.at(frame), self.sample_rate));
+                        }
+                    }
+
+                    self.draw(
+                        &mut cycles,
+                        &phases,
+                        run.start,
+                        [shape, phase, width],
+                        out,
+                        gate,
+                    );
+                }
 
                 let since = self.since;
                 for (stretch, unipolar) in stretches(from(unipolar, run.start), run.len()) {
