@@ -227,6 +227,17 @@ impl<V: Lanes> Phasor<V> {
 }
 
 impl<V: Lanes> Steady<V> {
+    /// Writes the phase as others sync to it.
+    #[inline(always)]
+    pub fn write_sync(&self, out: &mut [V]) {
+        let increment = self.step.to_phase();
+        let mut phase = self.before;
+        for out in out {
+            phase = phase.wrapping_add(increment);
+            *out = signed(phase);
+        }
+    }
+
     /// The whole turns one lane passes in this call, in order of time, for a wave whose break lies
     /// at phase `offset`.
     #[inline(always)]
@@ -269,11 +280,13 @@ impl Passes {
         } else {
             self.position
         };
-        let skipped = room.checked_div(speed)?;
-        let frame = self.frame.saturating_add(skipped as usize);
-        if frame >= frames {
+        // Most often there is none, which a product tells sooner than a quotient.
+        let left = frames.saturating_sub(self.frame) as u64;
+        if u64::from(room) >= left * u64::from(speed) {
             return None;
         }
+        let skipped = room.checked_div(speed)?;
+        let frame = self.frame + skipped as usize;
         let moved = (self.travel as u32).wrapping_mul(skipped.wrapping_add(1));
         self.position = self.position.wrapping_add(moved);
         self.frame = frame + 1;
@@ -334,6 +347,14 @@ impl Stretch {
 }
 
 impl<V: Lanes> Moving<V> {
+    /// Writes the phase as others sync to it.
+    #[inline(always)]
+    pub fn write_sync(&self, out: &mut [V]) {
+        for (out, phase) in out.iter_mut().zip(&self.phases) {
+            *out = signed(*phase);
+        }
+    }
+
     /// The phase one frame before a frame.
     #[inline(always)]
     pub fn previous(&self, frame: usize) -> V::Bits {

@@ -2,10 +2,13 @@
 
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady, signed};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase};
+
+/// The second output in the spec.
+const SYNC: usize = 1;
 
 /// Sawtooth oscillator with band-limited steps.
 pub struct Saw<V: Lanes> {
@@ -75,10 +78,18 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
             sync,
         };
         match self.phasor.steady(cx.frames, controls) {
-            Some(steady) => self.draw_steady(steady, out, sync_out),
+            Some(steady) => {
+                if cx.wanted.has(SYNC) {
+                    steady.write_sync(sync_out);
+                }
+                self.draw_steady(steady, out);
+            }
             None => {
                 let moving = self.phasor.moving(cx.frames, controls);
-                self.draw_moving(&moving, out, sync_out);
+                if cx.wanted.has(SYNC) {
+                    moving.write_sync(sync_out);
+                }
+                self.draw_moving(&moving, out);
             }
         }
         self.breaks.correct(out);
@@ -104,14 +115,13 @@ impl<V: Lanes> Saw<V> {
     }
 
     #[inline(always)]
-    fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V], sync: &mut [V]) {
+    fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V]) {
         let increment = steady.step.to_phase();
         let delay = self.breaks.delay();
         let mut phase = steady.before;
-        for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
+        for out in out.iter_mut() {
             phase = phase.wrapping_add(increment);
             *out = naive(phase, steady.step, delay);
-            *sync = signed(phase);
         }
         self.start(steady.first, steady.before, steady.step);
         for lane in 0..V::COUNT {
@@ -124,11 +134,10 @@ impl<V: Lanes> Saw<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V], sync: &mut [V]) {
+    fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V]) {
         let delay = self.breaks.delay();
-        for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
-            *out = naive(moving.phases[frame], moving.steps[frame], delay);
-            *sync = signed(moving.phases[frame]);
+        for (out, (phase, step)) in out.iter_mut().zip(moving.phases.iter().zip(&moving.steps)) {
+            *out = naive(*phase, *step, delay);
         }
         self.start(moving.first, moving.before, moving.steps[0]);
         let events = moving.events(
