@@ -17,13 +17,26 @@ use core::ops::Range;
 use self::performer::{Now, Performer};
 use self::settings::{GLIDES, MODES, PRIORITIES, Settings, index, mode};
 use self::values::Values;
-use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal};
+use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal, Wanted};
 use crate::kit::gain::scale;
 use crate::lanes::Lanes;
 use crate::spec::{
     Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds,
     toggle, unit,
 };
+
+// The outputs, in the order of the spec.
+const PITCH: usize = 0;
+const GATE: usize = 1;
+const TRIGGER: usize = 2;
+const VELOCITY: usize = 3;
+const RELEASE: usize = 4;
+const PRESSURE: usize = 5;
+const TIMBRE: usize = 6;
+const BEND: usize = 7;
+const WHEEL: usize = 8;
+const RANDOM: usize = 9;
+const SIDE: usize = 10;
 
 /// Plays the host's notes on one, eight or sixteen voices, one per lane.
 ///
@@ -207,7 +220,7 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
             } else {
                 events.peek().map_or(cx.frames, |event| due(event))
             };
-            self.write(frame..end, &params, &mut outputs);
+            self.write(frame..end, cx.wanted, &params, &mut outputs);
             frame = end;
         }
     }
@@ -216,7 +229,13 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
 impl<V: Lanes> Notes<V> {
     /// Writes frames in which nothing happens but what is under way.
     #[inline(always)]
-    fn write(&mut self, range: Range<usize>, params: &In<'_, V, 17>, outputs: &mut Out<'_, V, 11>) {
+    fn write(
+        &mut self,
+        range: Range<usize>,
+        wanted: Wanted,
+        params: &In<'_, V, 17>,
+        outputs: &mut Out<'_, V, 11>,
+    ) {
         let [
             _,
             _,
@@ -265,8 +284,12 @@ impl<V: Lanes> Notes<V> {
         let bend = part(bend, &range);
         let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
         if values.pitch_is_still() && knobs.iter().all(|knob| knob.constant().is_some()) {
-            pitch.fill(pitch_at(values, params, range.start));
-            bend.fill(values.bend.value() + values.finger.value());
+            if wanted.has(PITCH) {
+                pitch.fill(pitch_at(values, params, range.start));
+            }
+            if wanted.has(BEND) {
+                bend.fill(values.bend.value() + values.finger.value());
+            }
         } else {
             for (index, (pitch, bend)) in pitch.iter_mut().zip(bend.iter_mut()).enumerate() {
                 *pitch = pitch_at(values, params, range.start + index);
@@ -274,21 +297,35 @@ impl<V: Lanes> Notes<V> {
                 values.step_pitch();
             }
         }
-        part(gate, &range).fill(gates);
-        part(trigger, &range).fill(starts);
-        values.velocity.fill(part(velocity, &range));
-        values.release.fill(part(release, &range));
-        values.pressure.fill(part(pressure, &range));
-        values.timbre.fill(part(timbre, &range));
-        values.wheel.fill(part(wheel, &range));
-        values.random.fill(part(random, &range));
+        if wanted.has(GATE) {
+            part(gate, &range).fill(gates);
+        }
+        if wanted.has(TRIGGER) {
+            part(trigger, &range).fill(starts);
+        }
         let side = part(side, &range);
-        values.place.fill(side);
+        for (index, value, out) in [
+            (VELOCITY, &mut values.velocity, part(velocity, &range)),
+            (RELEASE, &mut values.release, part(release, &range)),
+            (PRESSURE, &mut values.pressure, part(pressure, &range)),
+            (TIMBRE, &mut values.timbre, part(timbre, &range)),
+            (WHEEL, &mut values.wheel, part(wheel, &range)),
+            (RANDOM, &mut values.random, part(random, &range)),
+            (SIDE, &mut values.place, &mut *side),
+        ] {
+            if wanted.has(index) {
+                value.fill(out);
+            } else {
+                value.skip(range.len());
+            }
+        }
         let spread = match spread {
             Signal::Constant(spread) => Signal::Constant(*spread),
             Signal::Frames(spread) => Signal::Frames(spread.get(range).unwrap_or_default()),
         };
-        scale(side, spread);
+        if wanted.has(SIDE) {
+            scale(side, spread);
+        }
         for voice in voices {
             voice.gate.step();
             voice.slurred = false;

@@ -72,6 +72,16 @@ impl<V: Lanes> Glide<V> {
         self.busy = self.busy.saturating_sub(1);
     }
 
+    /// So many frames are over, unseen.
+    #[inline(always)]
+    pub(super) fn skip(&mut self, frames: usize) {
+        if !self.is_still() {
+            // Whole numbers, so this is the same as that many steps.
+            self.left = (self.left - frames as f32).max(V::splat(0.0));
+            self.busy = self.busy.saturating_sub(frames as u32);
+        }
+    }
+
     /// Writes the values of the coming frames.
     #[inline(always)]
     pub(super) fn fill(&mut self, out: &mut [V]) {
@@ -100,6 +110,21 @@ mod tests {
         assert_eq!(out.map(|frame| frame.lane(3)), [0.5, 0.75, 1.0, 1.0, 1.0]);
         assert_eq!(out.map(|frame| frame.lane(2)), [0.25; 5]);
         assert!(glide.is_still());
+    }
+
+    #[test]
+    fn skipping_is_stepping_unseen() {
+        let mut stepped = Glide::<Eight<Baseline>>::new(0.25);
+        stepped.send(3, 1.0, 100);
+        let mut skipped = stepped;
+        for _ in 0..64 {
+            stepped.step();
+        }
+        skipped.skip(64);
+        assert_eq!(stepped.value().lane(3), skipped.value().lane(3));
+        skipped.skip(64);
+        assert_eq!(skipped.value().lane(3), 1.0);
+        assert!(skipped.is_still());
     }
 
     #[test]
