@@ -1,6 +1,7 @@
 //! What the host hears.
 
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::gain::scale;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::db_to_gain;
 use crate::lanes::{LaneMask, Lanes};
@@ -78,39 +79,85 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
         [out_left, out_right]: Out<'_, V, 2>,
     ) {
         let (zero, one) = (V::splat(0.0), V::splat(1.0));
-        let mut scratch = [[zero; MAX_FRAMES]; 2];
-        let [left_scratch, right_scratch] = &mut scratch;
-        let gain = |level: V| level.le(V::splat(OFF)).select(zero, db_to_gain(level));
-        let left_gain = level.map_with(balance, left_scratch, cx.frames, |level, balance| {
-            gain(level) * (one - balance).min(one)
-        });
-        let right_gain = level.map_with(balance, right_scratch, cx.frames, |level, balance| {
-            gain(level) * (one + balance).min(one)
-        });
-        for (frame, (out_left, out_right)) in
-            out_left.iter_mut().zip(out_right.iter_mut()).enumerate()
-        {
-            let target = mute.at(frame).lt(V::splat(0.5)).select(one, zero);
-            if !self.started {
-                self.open = target;
-                self.started = true;
+        let target = |mute: V| mute.lt(V::splat(0.5)).select(one, zero);
+        if !self.started {
+            self.open = target(mute.at(0));
+            self.started = true;
+        }
+        let mut scratch = [zero; MAX_FRAMES];
+        let scratch = &mut scratch[..cx.frames];
+        let mut open = Signal::Constant(self.open);
+        let moves = mute
+            .constant()
+            .is_none_or(|mute| (target(mute) - self.open).abs().gt(zero).any());
+        if moves {
+            for (frame, open) in scratch.iter_mut().enumerate() {
+                self.open = target(mute.at(frame))
+                    .max(self.open - self.mute_step)
+                    .min(self.open + self.mute_step);
+                *open = self.open;
             }
-            self.open = target
-                .max(self.open - self.mute_step)
-                .min(self.open + self.mute_step);
-            let scaled = |sample: V, gain: V| {
-                let sample = sample * gain * self.open;
-                // Only finite numbers times 0 are 0.
-                (sample * 0.0).abs().le(zero).select(sample, zero)
-            };
-            let pair = (
-                scaled(left.at(frame), left_gain.at(frame)),
-                scaled(right.at(frame), right_gain.at(frame)),
-            );
-            let limited = self.limiter.next(pair.0, pair.1);
+            open = Signal::Frames(scratch);
+        }
+        turn(out_left, left, level, balance, -1.0);
+        turn(out_right, right, level, balance, 1.0);
+        // Only finite numbers times 0 are 0.
+        let finite = |sample: V| (sample * 0.0).abs().le(zero).select(sample, zero);
+        for out in [&mut *out_left, &mut *out_right] {
+            scale(out, open);
+            for sample in out {
+                *sample = finite(*sample);
+            }
+        }
+        let mut peak = zero;
+        for (left, right) in out_left.iter().zip(out_right.iter()) {
+            peak = peak.max(left.abs().max(right.abs()));
+        }
+        if self.limiter.lets_pass(peak) {
+            return;
+        }
+        for (frame, (left, right)) in out_left.iter_mut().zip(out_right.iter_mut()).enumerate() {
+            let limited = self.limiter.next(*left, *right);
             let on = limit.at(frame).ge(V::splat(0.5));
-            *out_left = on.select(limited.0, pair.0);
-            *out_right = on.select(limited.1, pair.1);
+            *left = on.select(limited.0, *left);
+            *right = on.select(limited.1, *right);
         }
     }
+}
+
+/// Writes one side at its level. `side` is -1 for the left, which balance turns down above 0, and 1
+/// for the right.
+#[inline(always)]
+fn turn<V: Lanes>(
+    out: &mut [V],
+    input: Signal<'_, V>,
+    level: Signal<'_, V>,
+    balance: Signal<'_, V>,
+    side: f32,
+) {
+    if let (Signal::Constant(level), Signal::Constant(balance)) = (level, balance) {
+        input.join(
+            Signal::Constant(gain(level, balance, side)),
+            out,
+            #[inline(always)]
+            |input, gain| input * gain,
+        );
+        return;
+    }
+    level.join(
+        balance,
+        out,
+        #[inline(always)]
+        |level, balance| gain(level, balance, side),
+    );
+    scale(out, input);
+}
+
+/// What one side is multiplied by.
+#[inline(always)]
+fn gain<V: Lanes>(level: V, balance: V, side: f32) -> V {
+    let (zero, one) = (V::splat(0.0), V::splat(1.0));
+    let gain = level.le(V::splat(OFF)).select(zero, db_to_gain(level));
+    // The product is exact.
+    gain * (one + balance * side).min(one)
 }

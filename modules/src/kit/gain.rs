@@ -22,3 +22,20 @@ pub fn scale<V: Lanes>(out: &mut [V], by: Signal<'_, V>) {
         }
     }
 }
+
+/// Adds a signal times a level to frames as long as it.
+#[inline(always)]
+pub fn add_scaled<V: Lanes>(out: &mut [V], signal: Signal<'_, V>, level: V) {
+    match signal {
+        Signal::Constant(value) => {
+            for out in out {
+                *out = value.mul_add(level, *out);
+            }
+        }
+        Signal::Frames(values) => {
+            for (out, value) in out.iter_mut().zip(values) {
+                *out = value.mul_add(level, *out);
+            }
+        }
+    }
+}

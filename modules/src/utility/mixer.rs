@@ -2,7 +2,8 @@
 
 use core::marker::PhantomData;
 
-use crate::contract::{Cx, In, Module, Out, Setup, Signal};
+use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
+use crate::kit::gain::add_scaled;
 use crate::kit::math::{cos_turns, db_to_gain, sin_turns};
 use crate::kit::switch::is_on;
 use crate::lanes::{LaneMask, Lanes};
@@ -121,16 +122,16 @@ impl<V: Lanes> Module<V, 6, 19, 3> for Mixer<V> {
         [master, params @ ..]: In<'_, V, 19>,
         [out, left, right]: Out<'_, V, 3>,
     ) {
-        let zero = V::splat(0.0);
-        out.fill(zero);
-        left.fill(zero);
-        right.fill(zero);
+        let wanted = cx.wanted;
+        let mut outputs = [out, left, right];
+        // Nothing stands in the outputs yet.
+        let mut empty = true;
         for (channel, open) in self.open.iter_mut().enumerate() {
             let (input, level) = (inputs[channel], params[channel]);
             let (pan, mute) = (params[CHANNELS + channel], params[2 * CHANNELS + channel]);
             let unheard = input
                 .constant()
-                .is_some_and(|input| !input.abs().gt(zero).any());
+                .is_some_and(|input| !input.abs().gt(V::splat(0.0)).any());
             if let (Some(level), Some(master), Some(pan), Some(open)) = (
                 level.constant(),
                 master.constant(),
@@ -138,35 +139,67 @@ impl<V: Lanes> Module<V, 6, 19, 3> for Mixer<V> {
                 settled(open, mute),
             ) {
                 if !unheard {
-                    let [sum, to_left, to_right] = gains(level, master, pan, V::splat(open));
-                    for frame in 0..cx.frames {
-                        let sound = input.at(frame);
-                        out[frame] = sound.mul_add(sum, out[frame]);
-                        left[frame] = sound.mul_add(to_left, left[frame]);
-                        right[frame] = sound.mul_add(to_right, right[frame]);
+                    let gains = gains(level, master, pan, V::splat(open), wanted);
+                    for (index, (out, gain)) in outputs.iter_mut().zip(gains).enumerate() {
+                        if wanted.has(index) {
+                            add(out, input, gain, empty);
+                        }
                     }
+                    empty = false;
                 }
                 continue;
+            }
+            if empty && !unheard {
+                outputs.iter_mut().for_each(
+                    #[inline(always)]
+                    |out| out.fill(V::splat(0.0)),
+                );
+                empty = false;
             }
             for frame in 0..cx.frames {
                 let open = V::splat(fade(open, mute.at(frame), self.mute_step));
                 if !unheard {
-                    let [sum, to_left, to_right] =
-                        gains(level.at(frame), master.at(frame), pan.at(frame), open);
+                    let (level, master) = (level.at(frame), master.at(frame));
+                    let gains = gains(level, master, pan.at(frame), open, wanted);
                     let sound = input.at(frame);
-                    out[frame] = sound.mul_add(sum, out[frame]);
-                    left[frame] = sound.mul_add(to_left, left[frame]);
-                    right[frame] = sound.mul_add(to_right, right[frame]);
+                    for (out, gain) in outputs.iter_mut().zip(gains) {
+                        out[frame] = sound.mul_add(gain, out[frame]);
+                    }
                 }
             }
+        }
+        if empty {
+            outputs.iter_mut().for_each(
+                #[inline(always)]
+                |out| out.fill(V::splat(0.0)),
+            );
         }
     }
 }
 
-/// What a channel is multiplied by on its way to the sum, to the left and to the right.
+/// Adds a channel to an output, or begins the output with it.
 #[inline(always)]
-fn gains<V: Lanes>(level: V, master: V, pan: V, open: V) -> [V; 3] {
+fn add<V: Lanes>(out: &mut [V], input: Signal<'_, V>, gain: V, begin: bool) {
+    if begin {
+        input.join(
+            Signal::Constant(gain),
+            out,
+            #[inline(always)]
+            |input, gain| input.mul_add(gain, V::splat(0.0)),
+        );
+    } else {
+        add_scaled(out, input, gain);
+    }
+}
+
+/// What a channel is multiplied by on its way to the sum, to the left and to the right, as far as
+/// they are wanted.
+#[inline(always)]
+fn gains<V: Lanes>(level: V, master: V, pan: V, open: V, wanted: Wanted) -> [V; 3] {
     let sum = gain(level) * gain(master) * open;
+    if !wanted.has(1) && !wanted.has(2) {
+        return [sum, V::splat(0.0), V::splat(0.0)];
+    }
     let eighth = (pan + 1.0) * 0.125;
     [sum, sum * cos_turns(eighth), sum * sin_turns(eighth)]
 }

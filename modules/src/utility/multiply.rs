@@ -3,6 +3,7 @@
 use core::marker::PhantomData;
 
 use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::kit::gain::scale;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, unit};
 
@@ -52,9 +53,12 @@ impl<V: Lanes> Module<V, 2, 1, 1> for Multiply<V> {
         [out]: Out<'_, V, 1>,
     ) {
         let one = V::splat(1.0);
-        for (frame, out) in out.iter_mut().enumerate() {
-            let amount = amount.at(frame);
-            *out = a.at(frame) * b.at(frame).mul_add(amount, one - amount);
-        }
+        b.join(
+            amount,
+            out,
+            #[inline(always)]
+            |b, amount| b.mul_add(amount, one - amount),
+        );
+        scale(out, a);
     }
 }

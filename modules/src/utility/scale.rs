@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::lanes::Lanes;
 use crate::spec::{Category, Spec, Voicing, modulation, number};
 
@@ -50,6 +50,15 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Scale<V> {
         [gain, offset]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
+        if let Signal::Constant(offset) = offset {
+            input.join(
+                gain,
+                out,
+                #[inline(always)]
+                |input, gain| input.mul_add(gain, offset),
+            );
+            return;
+        }
         for (frame, out) in out.iter_mut().enumerate() {
             *out = input.at(frame).mul_add(gain.at(frame), offset.at(frame));
         }
