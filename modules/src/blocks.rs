@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 
 use crate::catalog::Width;
 use crate::contract::{In, MAX_FRAMES, Out, Signal, Wanted};
-use crate::lanes::{Baseline, Lanes, Mono};
+use crate::lanes::{Baseline, LaneMask, Lanes, Mono};
 
 /// Floats in one cache line; every block starts on one.
 const LINE: usize = 16;
@@ -232,20 +232,20 @@ impl<'a> Io<'a> {
         if self.span.frames == 0 {
             return true;
         }
-        self.outputs.iter().enumerate().all(|(output, block)| {
+        for (output, block) in self.outputs.iter().enumerate() {
             if !wanted.has(output) {
-                return true;
+                continue;
             }
             // SAFETY: the module has returned, so its outputs are free to be read.
             let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
-            frames.last().is_none_or(|frame| {
-                frame
-                    .as_slice()
-                    .iter()
-                    .fold(0.0, |sum, lane| sum + lane * 0.0)
-                    == 0.0
-            })
-        })
+            // Only finite numbers times 0 are 0.
+            if let Some(frame) = frames.last()
+                && !(*frame * 0.0).abs().le(V::splat(0.0)).all()
+            {
+                return false;
+            }
+        }
+        true
     }
 
     /// Writes silence to every output of a module this wide, in place of a call of the module.
