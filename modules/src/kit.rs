@@ -12,6 +12,7 @@ pub mod limiter;
 pub mod matched;
 pub mod math;
 pub mod phasor;
+pub mod quad;
 pub mod random;
 pub mod saturation;
 pub mod segment;

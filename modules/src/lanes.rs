@@ -139,6 +139,8 @@ pub trait Lanes:
     type Mask: LaneMask<Self>;
     /// 32 bits per lane.
     type Bits: LaneBits;
+    /// Eight lanes of the same instruction set, for one voice's frames or channels side by side.
+    type Wide: Lanes;
 
     /// Runs `f` with the instruction set switched on. `f` and all it calls must be `#[inline(always)]`.
     fn vectorize<R>(f: impl FnOnce() -> R) -> R;
@@ -365,6 +367,7 @@ impl<S: InstructionSet> Lanes for Mono<S> {
     const COUNT: usize = 1;
     type Mask = MonoMask;
     type Bits = u32;
+    type Wide = Eight<S>;
 
     #[inline(always)]
     fn vectorize<R>(f: impl FnOnce() -> R) -> R {
@@ -581,6 +584,7 @@ macro_rules! wide_lanes {
             const COUNT: usize = $count;
             type Mask = $mask_name<S>;
             type Bits = $bits_name<S>;
+            type Wide = Eight<S>;
 
             #[inline(always)]
             fn vectorize<R>(f: impl FnOnce() -> R) -> R {

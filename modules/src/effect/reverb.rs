@@ -9,9 +9,10 @@ mod tap;
 use core::marker::PhantomData;
 
 use self::room::Room;
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
+use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::random::{draw, lane_seeds};
 use crate::kit::single::Track;
+use crate::kit::switch::from;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Spec, Voicing, audio, hz, seconds, toggle, unit};
 
@@ -34,6 +35,8 @@ const LOUDEST: f32 = 1e6;
 /// every 64 frames; levels, width and mix at every frame.
 pub struct Reverb<V: Lanes> {
     rooms: Box<[Room]>,
+    /// Moving params of one call. Kept here because clearing it costs more than using it.
+    scratch: Box<[[f32; MAX_FRAMES]; 15]>,
     lanes: PhantomData<fn() -> V>,
 }
 
@@ -123,6 +126,7 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
             rooms: (0..V::COUNT)
                 .map(|_| Room::new(setup.sample_rate))
                 .collect(),
+            scratch: Box::new([[0.0; MAX_FRAMES]; 15]),
             lanes: PhantomData,
         }
     }
@@ -139,10 +143,9 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
         params: In<'_, V, 15>,
         [left, right]: Out<'_, V, 2>,
     ) {
-        for (lane, room) in self.rooms.iter_mut().enumerate() {
-            let mut scratch = [[0.0; MAX_FRAMES]; 15];
+        for (lane, room) in (0..V::COUNT).zip(&mut self.rooms) {
             let mut tracks = [Track::Constant(0.0); 15];
-            for ((track, param), scratch) in tracks.iter_mut().zip(params).zip(&mut scratch) {
+            for ((track, param), scratch) in tracks.iter_mut().zip(params).zip(&mut *self.scratch) {
                 *track = Track::of(param, lane, scratch);
             }
             let mut start = 0;
@@ -150,11 +153,19 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
                 let count = room.period_left().min(cx.frames - start);
                 let mut sound = [[0.0; PERIOD]; 2];
                 for (sound, input) in sound.iter_mut().zip(inputs) {
-                    for (index, sound) in sound.iter_mut().take(count).enumerate() {
-                        *sound = input.at(start + index).lane(lane).clamp(-LOUDEST, LOUDEST);
+                    let sound = &mut sound[..count];
+                    match from(input, start) {
+                        Signal::Constant(value) => {
+                            sound.fill(value.lane(lane).clamp(-LOUDEST, LOUDEST));
+                        }
+                        Signal::Frames(frames) => {
+                            for (sound, frame) in sound.iter_mut().zip(frames) {
+                                *sound = frame.lane(lane).clamp(-LOUDEST, LOUDEST);
+                            }
+                        }
                     }
                 }
-                room.process(&mut sound, &tracks, start, count);
+                room.process::<V::Wide>(&mut sound, &tracks, start, count);
                 for (out, sound) in [&mut *left, &mut *right].into_iter().zip(&sound) {
                     for (out, sound) in out.iter_mut().skip(start).zip(sound.iter().take(count)) {
                         out.set_lane(lane, *sound);

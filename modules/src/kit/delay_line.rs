@@ -59,6 +59,13 @@ impl DelayLine {
     /// Writes frames.
     #[inline(always)]
     pub fn push(&mut self, frames: &[f32]) {
+        let end = self.write + frames.len();
+        if let Some(room) = self.samples.get_mut(self.write..end) {
+            copy(frames, room);
+            self.write = end;
+            self.filled = (self.filled + frames.len()).min(self.samples.len());
+            return;
+        }
         let (older, newer) = self
             .samples
             .split_at_mut(self.write.min(self.samples.len()));
@@ -87,21 +94,39 @@ impl DelayLine {
     /// [`DelayLine::read`].
     #[inline(always)]
     pub fn read_parts(&self, behind: usize, whole: u32, parts: &[f32], out: &mut [f32]) {
-        let mut taps = [0.0; MAX_FRAMES + 3];
-        let Some(taps) = taps.get_mut(..parts.len() + 3) else {
+        let (age, count) = (whole as usize + behind + 2, parts.len() + 3);
+        if let Some(taps) = self.in_one_piece(age, count) {
+            interpolate(taps, parts, out);
             return;
-        };
-        self.copy(whole as usize + behind + 2, taps);
-        let (newest, newer, older, oldest) = (&taps[3..], &taps[2..], &taps[1..], &*taps);
-        let pairs = newest.iter().zip(newer).zip(older.iter().zip(oldest));
-        for ((out, ((a, b), (c, d))), part) in out.iter_mut().zip(pairs).zip(parts) {
-            *out = between([*a, *b, *c, *d], *part);
         }
+        let mut taps = [0.0; MAX_FRAMES + 3];
+        if let Some(taps) = taps.get_mut(..count) {
+            self.copy(age, taps);
+            interpolate(taps, parts, out);
+        }
+    }
+
+    /// Consecutive samples as in [`DelayLine::copy`], if all were written and lie side by side.
+    #[inline(always)]
+    fn in_one_piece(&self, age: usize, count: usize) -> Option<&[f32]> {
+        if age > self.filled || count > age {
+            return None;
+        }
+        let start = if age <= self.write {
+            self.write - age
+        } else {
+            self.write + self.samples.len() - age
+        };
+        self.samples.get(start..start + count)
     }
 
     /// Copies consecutive samples, the first of them `age` frames before the one to be written next.
     #[inline(always)]
     fn copy(&self, age: usize, out: &mut [f32]) {
+        if let Some(piece) = self.in_one_piece(age, out.len()) {
+            copy(piece, out);
+            return;
+        }
         let length = self.samples.len();
         if age > length {
             out.fill(0.0);
@@ -188,6 +213,16 @@ fn copy(from: &[f32], to: &mut [f32]) {
     }
 }
 
+/// Reads between consecutive samples, three more than `parts`.
+#[inline(always)]
+fn interpolate(taps: &[f32], parts: &[f32], out: &mut [f32]) {
+    let (newest, newer, older, oldest) = (&taps[3..], &taps[2..], &taps[1..], taps);
+    let pairs = newest.iter().zip(newer).zip(older.iter().zip(oldest));
+    for ((out, ((a, b), (c, d))), part) in out.iter_mut().zip(pairs).zip(parts) {
+        *out = between([*a, *b, *c, *d], *part);
+    }
+}
+
 /// Lagrange's cubic through four samples, newest first, at a part of the way from the second to the
 /// third; 0 gives the second bit for bit.
 #[inline(always)]
@@ -196,7 +231,9 @@ fn between([a, b, c, d]: [f32; 4], part: f32) -> f32 {
     let outer = part * after * (1.0 / 6.0);
     let inner = before * far * 0.5;
     let value = inner * (after * b + part * c) - outer * (far * a + before * d);
-    if part == 0.0 { b } else { value }
+    // A choice by bits: a choice by branch becomes masked loads, which processors handle very slowly.
+    let moved = u32::from(part != 0.0).wrapping_neg();
+    f32::from_bits(value.to_bits() & moved | b.to_bits() & !moved)
 }
 
 #[cfg(test)]

@@ -71,6 +71,18 @@ impl Tone {
             (left.high, right.high) = (left_high, right_high);
             return;
         }
+        if high_cut == 1.0 {
+            let (mut left_low, mut right_low) = (left.low, right.low);
+            for (left_sample, right_sample) in sounds {
+                (left.high, right.high) = (*left_sample, *right_sample);
+                left_low += low_cut * (*left_sample - left_low);
+                right_low += low_cut * (*right_sample - right_low);
+                *left_sample -= left_low;
+                *right_sample -= right_low;
+            }
+            (left.low, right.low) = (left_low, right_low);
+            return;
+        }
         for (left_sample, right_sample) in sounds {
             *left_sample = left.next(*left_sample, low_cut, high_cut);
             *right_sample = right.next(*right_sample, low_cut, high_cut);

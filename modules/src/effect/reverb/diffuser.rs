@@ -1,9 +1,10 @@
 //! Turns one sound into a dense cloud of copies of equal energy.
 
-use super::mixing::{Channels, HADAMARD_SCALE, hadamard};
+use super::mixing::{Channels, HADAMARD_SCALE, blocks, hadamard, load_all, store};
 use super::tap::Tap;
 use super::{LINES, even};
 use crate::kit::delay_line::{DelayLine, MARGIN};
+use crate::lanes::Lanes;
 
 /// The longest delays of the steps in seconds, at full size and diffusion.
 const RANGES: [f32; 3] = [0.011, 0.023, 0.047];
@@ -70,14 +71,25 @@ impl Diffuser {
 
     /// Diffuses the frames of the period from `first` on.
     #[inline(always)]
-    pub(super) fn process(&mut self, channels: &mut Channels, first: usize, count: usize) {
+    pub(super) fn process<W: Lanes>(
+        &mut self,
+        channels: &mut Channels,
+        first: usize,
+        count: usize,
+    ) {
         for step in &mut self.steps {
             for (Channel { line, tap, .. }, frames) in step.iter_mut().zip(channels.iter_mut()) {
                 let frames = &mut frames[..count];
                 line.push(frames);
                 tap.read(line, count, first, frames);
             }
-            hadamard(channels);
+            for block in blocks(count) {
+                let mut mixed = load_all::<W>(channels, block);
+                hadamard(&mut mixed);
+                for (channel, mixed) in channels.iter_mut().zip(mixed) {
+                    store(channel, block, mixed);
+                }
+            }
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The tail: delay lines that feed each other.
 
-use super::mixing::{Channels, HADAMARD_SCALE, hadamard};
+use super::mixing::{Channels, HADAMARD_SCALE, blocks, hadamard, load, load_all, store};
 use super::tap::Tap;
 use super::{LINES, PERIOD, even};
 use crate::kit::delay_line::{DelayLine, MARGIN};
 use crate::kit::math::{exp2, sin_turns};
+use crate::kit::quad;
 use crate::kit::single::One;
 use crate::lanes::Lanes;
 
@@ -55,6 +56,10 @@ pub(super) struct Network {
     state: [f32; LINES],
     corner: f32,
     known: Option<Shape>,
+    /// What the lines give in one call, and what they take. Kept here because clearing them costs more
+    /// than using them.
+    tail: Channels,
+    fresh: Channels,
     sample_rate: f32,
 }
 
@@ -123,6 +128,8 @@ impl Network {
             state: [0.0; LINES],
             corner: 0.0,
             known: None,
+            tail: [[0.0; PERIOD]; LINES],
+            fresh: [[0.0; PERIOD]; LINES],
             sample_rate,
         }
     }
@@ -208,61 +215,104 @@ impl Network {
 
     /// Takes the frames of the period from `first` on, each times its gain, and gives the tail.
     #[inline(always)]
-    pub(super) fn process(
+    pub(super) fn process<W: Lanes>(
         &mut self,
         input: &Channels,
         gains: &[f32; PERIOD],
         first: usize,
         count: usize,
-    ) -> Channels {
-        let mut tail = [[0.0; PERIOD]; LINES];
-        for ((line, tap), frames) in self.lines.iter().zip(&self.taps).zip(&mut tail) {
+    ) -> &Channels {
+        for ((line, tap), frames) in self.lines.iter().zip(&self.taps).zip(&mut self.tail) {
             tap.read(line, 0, first, &mut frames[..count]);
         }
-        self.damp(&mut tail, first, count);
-        let mut mixed = tail;
-        hadamard(&mut mixed);
-        for (index, line) in self.lines.iter_mut().enumerate() {
-            let mut fresh = [0.0; PERIOD];
-            let back = &mixed[(index + TURN) % LINES];
-            for ((fresh, back), (input, gain)) in fresh
-                .iter_mut()
-                .zip(back)
-                .zip(input[index].iter().zip(gains))
-            {
-                *fresh = HADAMARD_SCALE * back + gain * input;
+        self.damp(first, count);
+        for block in blocks(count) {
+            let mut mixed = load_all::<W>(&self.tail, block);
+            hadamard(&mut mixed);
+            let gain = load::<W>(gains, block);
+            for (index, (fresh, input)) in self.fresh.iter_mut().zip(input).enumerate() {
+                let back = mixed[(index + TURN) % LINES] * HADAMARD_SCALE;
+                store(fresh, block, back + gain * load::<W>(input, block));
             }
+        }
+        for (line, fresh) in self.lines.iter_mut().zip(&self.fresh) {
             line.push(&fresh[..count]);
         }
-        tail
+        &self.tail
     }
 
     /// Lets every line lose what its length costs.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "frames run across the lines")]
-    fn damp(&mut self, tail: &mut Channels, first: usize, count: usize) {
-        let (mut state, mut flat, mut low) = (self.state, self.flat.start, self.low.start);
+    fn damp(&mut self, first: usize, count: usize) {
         let moving = self.flat.moves() || self.low.moves();
-        for frame in 0..count {
-            if moving {
-                flat = self.flat.at(first + frame);
-                low = self.low.at(first + frame);
-            }
-            // Side by side in memory the lines become one vector.
-            let mut column = [0.0; LINES];
-            for line in 0..LINES {
-                column[line] = tail[line][frame];
-            }
-            for line in 0..LINES {
-                let way = self.corner * (column[line] - state[line]);
-                let passed = state[line] + way;
-                state[line] = passed + way;
-                column[line] = flat[line] * column[line] + low[line] * passed;
-            }
-            for line in 0..LINES {
-                tail[line][frame] = column[line];
+        let whole = count / 4 * 4;
+        if moving {
+            self.damp_square::<true>(first, whole);
+        } else {
+            self.damp_square::<false>(first, whole);
+        }
+        for frame in whole..count {
+            let (flat, low) = (self.flat.at(first + frame), self.low.at(first + frame));
+            for (line, frames) in self.tail.iter_mut().enumerate() {
+                let way = self.corner * (frames[frame] - self.state[line]);
+                let passed = self.state[line] + way;
+                self.state[line] = passed + way;
+                frames[frame] = flat[line] * frames[frame] + low[line] * passed;
             }
         }
-        self.state = state;
+    }
+
+    /// Four lines by four frames at a time.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
+    fn damp_square<const MOVING: bool>(&mut self, first: usize, count: usize) {
+        let fours = |values: &[f32; LINES]| {
+            let mut fours = [quad::splat(0.0); LINES / 4];
+            for (four, values) in fours.iter_mut().zip(values.as_chunks::<4>().0) {
+                *four = quad::load(values);
+            }
+            fours
+        };
+        let corner = quad::splat(self.corner);
+        let (flats, lows) = (fours(&self.flat.start), fours(&self.low.start));
+        let (flat_slopes, low_slopes) = (fours(&self.flat.slope), fours(&self.low.slope));
+        let mut states = fours(&self.state);
+        const GROUPS: usize = LINES / 4;
+        for square in 0..count.min(PERIOD) / 4 {
+            let mut columns = [[quad::splat(0.0); 4]; GROUPS];
+            for group in 0..GROUPS {
+                for line in 0..4 {
+                    let frames = &self.tail[4 * group + line].as_chunks::<4>().0[square];
+                    columns[group][line] = quad::load(frames);
+                }
+                columns[group] = quad::transpose(columns[group]);
+            }
+            // The groups take turns, so that none waits for its own last frame.
+            for index in 0..4 {
+                let frame = quad::splat((first + 4 * square + index) as f32);
+                for group in 0..GROUPS {
+                    let (mut flat, mut low) = (flats[group], lows[group]);
+                    if MOVING {
+                        flat += flat_slopes[group] * frame;
+                        low += low_slopes[group] * frame;
+                    }
+                    let column = columns[group][index];
+                    let way = corner * (column - states[group]);
+                    let passed = states[group] + way;
+                    states[group] = passed + way;
+                    columns[group][index] = flat * column + low * passed;
+                }
+            }
+            for group in 0..GROUPS {
+                columns[group] = quad::transpose(columns[group]);
+                for line in 0..4 {
+                    let frames = &mut self.tail[4 * group + line].as_chunks_mut::<4>().0[square];
+                    *frames = columns[group][line].into();
+                }
+            }
+        }
+        for (values, state) in self.state.as_chunks_mut::<4>().0.iter_mut().zip(states) {
+            *values = state.into();
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! One room, from its door to its walls.
 
 use super::diffuser::Diffuser;
-use super::mixing::to_sides;
+use super::mixing::{Channels, to_sides};
 use super::network::{Network, Shape};
 use super::tap::Tap;
 use super::{LINES, NO_HIGH_CUT, NO_LOW_CUT, PERIOD, PRE_DELAY, SWING, even};
@@ -38,6 +38,8 @@ pub(super) struct Room {
     shares: [f32; LINES],
     diffuser: Diffuser,
     network: Network,
+    /// What goes through the diffuser in one call. Kept here because clearing it costs more than using it.
+    cloud: Box<Channels>,
     /// Frames since the period began, below [`PERIOD`].
     clock: usize,
     /// What reaches the network: at the start of the period, and what each frame adds.
@@ -59,6 +61,7 @@ impl Room {
             shares: core::array::from_fn(share),
             diffuser: Diffuser::new(sample_rate),
             network: Network::new(sample_rate, SWING),
+            cloud: Box::new([[0.0; PERIOD]; LINES]),
             clock: 0,
             door: (0.0, 0.0),
             door_end: 0.0,
@@ -150,9 +153,9 @@ impl Room {
     }
 
     /// Turns frames that lie within one period into what is heard. The params are those of the spec,
-    /// `start` is the first frame in them.
+    /// `start` is the first frame in them; `W` has eight lanes.
     #[inline(always)]
-    pub(super) fn process(
+    pub(super) fn process<W: Lanes>(
         &mut self,
         sound: &mut [[f32; PERIOD]; 2],
         params: &[Track<'_>; 15],
@@ -163,32 +166,33 @@ impl Room {
             self.steer(params, start);
         }
         let first = self.clock;
-        let mut sent = [[0.0; PERIOD]; 2];
-        for (((sent, sound), tone), line) in sent
-            .iter_mut()
-            .zip(&*sound)
-            .zip(&mut self.tone)
-            .zip(&mut self.pre_delay)
-        {
-            for (sent, sound) in sent.iter_mut().zip(&sound[..count]) {
-                *sent = tone.next(*sound, self.cuts.0, self.cuts.1);
-            }
+        let mut sent = *sound;
+        let [sent_left, sent_right] = &mut sent;
+        let [left_tone, right_tone] = &mut self.tone;
+        Tone::pair(
+            [left_tone, right_tone],
+            [&mut sent_left[..count], &mut sent_right[..count]],
+            self.cuts.0,
+            self.cuts.1,
+        );
+        for (sent, line) in sent.iter_mut().zip(&mut self.pre_delay) {
             line.push(&sent[..count]);
             self.pre_tap.read(line, count, first, &mut sent[..count]);
         }
-        let mut cloud = [[0.0; PERIOD]; LINES];
+        let cloud = &mut *self.cloud;
         for (index, (channel, share)) in cloud.iter_mut().zip(self.shares).enumerate() {
             for (channel, sent) in channel.iter_mut().zip(&sent[index % 2]) {
                 *channel = share * sent;
             }
         }
-        self.diffuser.process(&mut cloud, first, count);
+        self.diffuser.process::<W>(cloud, first, count);
         let mut gains = [0.0; PERIOD];
         for (index, gain) in gains.iter_mut().enumerate() {
             *gain = self.door.0 + self.door.1 * (first + index) as f32;
         }
-        let tail = self.network.process(&cloud, &gains, first, count);
-        let (early, late) = (to_sides(&cloud), to_sides(&tail));
+        let tail = self.network.process::<W>(cloud, &gains, first, count);
+        let early = to_sides::<W>(cloud, count);
+        let late = to_sides::<W>(tail, count);
 
         let mut levels = [[0.0; PERIOD]; 4];
         for (level, param) in

@@ -16,6 +16,8 @@ const ARRIVED: f64 = 0.01;
 /// loses nothing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tap {
+    /// The last length asked for, and the one that can be had instead.
+    asked: (f64, f64),
     /// Length in frames without swing.
     length: f64,
     /// What the length changed by in the last period.
@@ -29,6 +31,7 @@ pub(super) struct Tap {
 
 impl Tap {
     pub(super) const NEW: Tap = Tap {
+        asked: (-1.0, -1.0),
         length: -1.0,
         step: 0.0,
         end: 0.0,
@@ -39,8 +42,31 @@ impl Tap {
 
     /// Begins a period on the way to `length`, `swing` frames off it at its end. Delays stay at
     /// `shortest` or above.
+    #[inline(always)]
     pub(super) fn steer(&mut self, length: f64, swing: f64, shortest: f64) {
-        let length = length.round().max(shortest);
+        let length = self.nearest(length, shortest);
+        // Nothing moves, nor did it before.
+        if self.slope == 0.0
+            && self.step == 0.0
+            && swing == 0.0
+            && self.length == length
+            && self.end == length
+        {
+            return;
+        }
+        self.travel(length, swing, shortest);
+    }
+
+    /// A whole length that is not too short. Always asked with the same `shortest`.
+    #[inline(always)]
+    fn nearest(&mut self, length: f64, shortest: f64) -> f64 {
+        if self.asked.0 != length {
+            self.asked = (length, length.round().max(shortest));
+        }
+        self.asked.1
+    }
+
+    fn travel(&mut self, length: f64, swing: f64, shortest: f64) {
         if self.length < 0.0 {
             self.length = length;
             self.end = (length + swing).max(shortest);
@@ -63,8 +89,9 @@ impl Tap {
     }
 
     /// Whether the delay is on its way to another length.
-    pub(super) fn is_moving(&self, length: f64, shortest: f64) -> bool {
-        self.length != length.round().max(shortest)
+    #[inline(always)]
+    pub(super) fn is_moving(&mut self, length: f64, shortest: f64) -> bool {
+        self.length != self.nearest(length, shortest)
     }
 
     /// The length without swing.
