@@ -6,7 +6,7 @@ use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::corner::{HIGHEST, STAGE, audio_at, column, gather, tabulate};
 use crate::kit::math::{cos_turns, exp2, sin_turns};
 use crate::kit::settled::settled;
-use crate::kit::switch::{from, stretches};
+use crate::kit::switch::{from, position, stretches};
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Curve, Silence, Spec, Voicing, audio, choice, decibels, hz, number};
 
@@ -308,6 +308,23 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
         [shape, frequency, q, gain]: In<'_, V, 4>,
         [out]: Out<'_, V, 1>,
     ) {
+        // The common case stands by itself: within the loop below the compiler would compute what only
+        // moving params need before it knows whether they move.
+        if let (Some(shape), Some(frequency), Some(q), Some(gain)) = (
+            shape.constant(),
+            frequency.constant(),
+            q.constant(),
+            gain.constant(),
+        ) {
+            let settings = Settings {
+                shape: position(shape),
+                frequency,
+                q,
+                gain,
+            };
+            self.hold(settings, input, out);
+            return;
+        }
         let [frequency, q, gain] = [settled(frequency), settled(q), settled(gain)];
         for (range, shape) in stretches(shape, cx.frames) {
             let first = range.start;
