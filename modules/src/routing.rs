@@ -6,7 +6,7 @@
 use crate::blocks::{BlockIndex, Blocks, Operand, Span};
 use crate::catalog::{Level, Set, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
-use crate::kit::math::exp2;
+use crate::kit::math::{exp2, peak as loudest};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::Avx2;
 use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
@@ -122,8 +122,7 @@ macro_rules! with_frames {
     };
 }
 
-/// Sums terms into frames that start at `first`; each frame then becomes what `finish` makes of the
-/// sum.
+/// Sums terms into frames that start at `first`.
 ///
 /// # Safety
 /// As [`mix`].
@@ -134,7 +133,6 @@ unsafe fn sum<V: Lanes>(
     ramp: Ramp<'_>,
     first: usize,
     to: &mut [V],
-    finish: impl Fn(V) -> V,
 ) {
     let frames = to.len();
     let span = Span { first, frames };
@@ -145,7 +143,7 @@ unsafe fn sum<V: Lanes>(
             let gain = V::splat(one.gain);
             with_frames!(blocks, one, span, |one| {
                 for (to, one) in to.iter_mut().zip(one.values()) {
-                    *to = finish(V::mul_add(one, gain, none));
+                    *to = V::mul_add(one, gain, none);
                 }
             });
         }
@@ -156,7 +154,7 @@ unsafe fn sum<V: Lanes>(
                     let pairs = one.values().zip(two.values());
                     for (to, (one, two)) in to.iter_mut().zip(pairs) {
                         let sum = V::mul_add(one, gains.0, none);
-                        *to = finish(V::mul_add(two, gains.1, sum));
+                        *to = V::mul_add(two, gains.1, sum);
                     }
                 })
             });
@@ -170,9 +168,6 @@ unsafe fn sum<V: Lanes>(
                         *to = V::mul_add(from, gain, *to);
                     }
                 });
-            }
-            for to in to.iter_mut() {
-                *to = finish(*to);
             }
         }
     }
@@ -208,15 +203,7 @@ pub unsafe fn mix(
                 // SAFETY: passed on to the caller of `mix`.
                 unsafe {
                     let to = blocks.write::<V>(to, span);
-                    sum(
-                        blocks,
-                        terms,
-                        ramp,
-                        span.first,
-                        to,
-                        #[inline(always)]
-                        |sum| sum,
-                    );
+                    sum(blocks, terms, ramp, span.first, to);
                 }
             },
         );
@@ -348,15 +335,7 @@ pub unsafe fn peak(level: Level, blocks: &Blocks, at: BlockIndex, span: Span) ->
             || {
                 // SAFETY: passed on to the caller of `peak`.
                 let frames = unsafe { blocks.read::<V>(at, span) };
-                let mut peaks = [V::splat(0.0); 8];
-                for frames in frames.chunks(peaks.len()) {
-                    for (peak, frame) in peaks.iter_mut().zip(frames) {
-                        *peak = frame.abs().max(*peak);
-                    }
-                }
-                peaks
-                    .into_iter()
-                    .fold(0.0, |most: f32, peak| most.max(peak.sum()))
+                loudest(frames).sum()
             },
         )
     }
@@ -443,18 +422,38 @@ impl Shape {
         }
     }
 
+    /// Turns modulations into values, in place; `base` gives the travel in each frame. What kind of
+    /// curve it is is decided once, which keeps the loops free of branches.
     #[inline(always)]
-    fn value<V: Lanes>(self, base: V, modulation: V) -> V {
+    fn apply<V: Lanes>(self, base: impl Iterator<Item = V>, values: &mut [V]) {
+        let (range, min) = (V::splat(self.range), V::splat(self.min));
+        let pairs = values.iter_mut().zip(base);
         if self.absolute {
-            return (base * self.range + self.min + modulation).clamp(self.min, self.max);
+            for (value, base) in pairs {
+                *value = (base * range + min + *value).clamp(self.min, self.max);
+            }
+            return;
         }
-        let travel = (base + modulation).clamp(0.0, 1.0);
-        let value = match self.curve {
-            Curve::Linear => travel * self.range + self.min,
-            Curve::Exponential => exp2(travel * self.range) * self.min,
-            Curve::Cubic => travel * travel * travel * self.range + self.min,
-        };
-        value.clamp(self.min, self.max)
+        match self.curve {
+            Curve::Linear => {
+                for (value, base) in pairs {
+                    *value =
+                        ((base + *value).clamp(0.0, 1.0) * range + min).clamp(self.min, self.max);
+                }
+            }
+            Curve::Exponential => {
+                for (value, base) in pairs {
+                    *value = (exp2((base + *value).clamp(0.0, 1.0) * range) * min)
+                        .clamp(self.min, self.max);
+                }
+            }
+            Curve::Cubic => {
+                for (value, base) in pairs {
+                    let travel = (base + *value).clamp(0.0, 1.0);
+                    *value = (travel * travel * travel * range + min).clamp(self.min, self.max);
+                }
+            }
+        }
     }
 }
 
@@ -467,8 +466,17 @@ pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                for value in travel {
-                    *value = shape.value(V::splat(*value), V::splat(0.0)).sum();
+                for travel in travel.chunks_mut(MAX_FRAMES) {
+                    let mut values = [V::splat(0.0); MAX_FRAMES];
+                    let values = &mut values[..travel.len()];
+                    let base = travel.iter().map(
+                        #[inline(always)]
+                        |travel| V::splat(*travel),
+                    );
+                    shape.apply(base, values);
+                    for (travel, value) in travel.iter_mut().zip(values) {
+                        *travel = value.sum();
+                    }
                 }
             },
         );
@@ -511,37 +519,25 @@ pub unsafe fn modulate(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `modulate`.
-                let to = unsafe { blocks.write::<V>(to, span) };
+                let to = unsafe {
+                    let to = blocks.write::<V>(to, span);
+                    sum(blocks, terms, ramp, span.first, to);
+                    to
+                };
                 match travel {
-                    // SAFETY: passed on to the caller of `modulate`.
-                    Travel::Still(travel) => unsafe {
-                        let travel = V::splat(travel);
-                        sum(
-                            blocks,
-                            terms,
-                            ramp,
-                            span.first,
+                    Travel::Still(travel) => {
+                        how.apply(core::iter::repeat(V::splat(travel)), to);
+                    }
+                    Travel::Moving(travel) => {
+                        let travel = travel.iter().skip(span.first);
+                        how.apply(
+                            travel.map(
+                                #[inline(always)]
+                                |travel| V::splat(*travel),
+                            ),
                             to,
-                            #[inline(always)]
-                            |sum| how.value(travel, sum),
                         );
-                    },
-                    // SAFETY: passed on to the caller of `modulate`.
-                    Travel::Moving(travel) => unsafe {
-                        let travel = travel.get(span.first..).unwrap_or_default();
-                        sum(
-                            blocks,
-                            terms,
-                            ramp,
-                            span.first,
-                            to,
-                            #[inline(always)]
-                            |sum| sum,
-                        );
-                        for (to, travel) in to.iter_mut().zip(travel) {
-                            *to = how.value(V::splat(*travel), *to);
-                        }
-                    },
+                    }
                 }
             },
         );

@@ -4,6 +4,7 @@ use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::gain::scale;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::db_to_gain;
+use crate::kit::math::peak;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, decibels, number, toggle};
 
@@ -109,11 +110,7 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
                 *sample = finite(*sample);
             }
         }
-        let mut peak = zero;
-        for (left, right) in out_left.iter().zip(out_right.iter()) {
-            peak = peak.max(left.abs().max(right.abs()));
-        }
-        if self.limiter.lets_pass(peak) {
+        if self.limiter.lets_pass(peak(out_left).max(peak(out_right))) {
             return;
         }
         for (frame, (left, right)) in out_left.iter_mut().zip(out_right.iter_mut()).enumerate() {

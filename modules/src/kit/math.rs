@@ -50,6 +50,34 @@ fn split_octaves<V: Lanes>(x: V) -> (V, V::Bits) {
     (x - (shifted - ROUND), exponent)
 }
 
+/// The peak of some frames, in each lane.
+#[inline(always)]
+pub fn peak<V: Lanes>(frames: &[V]) -> V {
+    let mut peak = V::splat(0.0);
+    let mut rest = frames;
+    if V::COUNT == 1 {
+        // A single chain of comparisons would wait for each of its links.
+        let (chunks, remainder) = frames.as_chunks::<32>();
+        let mut peaks = [V::splat(0.0); 32];
+        for chunk in chunks {
+            for (peak, frame) in peaks.iter_mut().zip(chunk) {
+                *peak = frame.abs().max(*peak);
+            }
+        }
+        for half in [16, 8, 4, 2, 1] {
+            for index in 0..half {
+                peaks[index] = peaks[index + half].max(peaks[index]);
+            }
+        }
+        peak = peaks[0];
+        rest = remainder;
+    }
+    for frame in rest {
+        peak = frame.abs().max(peak);
+    }
+    peak
+}
+
 /// 2^x, relative error below 3e-7; `x` is limited to ±126.
 #[inline(always)]
 pub fn exp2<V: Lanes>(x: V) -> V {
