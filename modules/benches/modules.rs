@@ -23,8 +23,8 @@ const WARM_UP: usize = 200;
 struct Rig {
     instance: Box<dyn Instance>,
     blocks: Blocks,
-    inputs: Vec<Operand>,
-    params: Vec<Operand>,
+    /// Inputs, then params.
+    ports: Vec<Operand>,
     outputs: Vec<BlockIndex>,
     audio_in: Vec<f32>,
     transport: Transport,
@@ -43,7 +43,7 @@ impl Rig {
         let blocks = Blocks::new(lines * count as u32);
         let mut free = (0..).map(|index| BlockIndex::from_line(index * lines));
         let mut take = || free.next().expect("blocks without end");
-        let inputs = spec
+        let inputs: Vec<Operand> = spec
             .inputs
             .iter()
             .enumerate()
@@ -58,7 +58,7 @@ impl Rig {
                 Operand::Block(block)
             })
             .collect();
-        let params = spec
+        let params: Vec<Operand> = spec
             .params
             .iter()
             .map(|param| {
@@ -74,8 +74,7 @@ impl Rig {
             instance: entry.instantiate(Level::detect(), width, &setup),
             outputs: spec.outputs.iter().map(|_| take()).collect(),
             blocks,
-            inputs,
-            params,
+            ports: [inputs, params].concat(),
             audio_in: (0..MAX_FRAMES)
                 .map(|frame| input(PortKind::Audio, 0, frame, 0))
                 .collect(),
@@ -121,8 +120,7 @@ impl Rig {
         let io = unsafe {
             Io::new(
                 &self.blocks,
-                &self.inputs,
-                &self.params,
+                &self.ports,
                 &self.outputs,
                 Span::start(MAX_FRAMES),
             )

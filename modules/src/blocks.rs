@@ -137,30 +137,32 @@ impl Blocks {
 #[derive(Clone, Copy)]
 pub struct Io<'a> {
     blocks: &'a Blocks,
-    inputs: &'a [Operand],
-    params: &'a [Operand],
+    ports: &'a [Operand],
     outputs: &'a [BlockIndex],
     span: Span,
 }
 
+/// A module's inputs, params and outputs.
+type Ports<'a, V, const I: usize, const P: usize, const O: usize> =
+    (In<'a, V, I>, In<'a, V, P>, Out<'a, V, O>);
+
 impl<'a> Io<'a> {
-    /// Binds a module's ports to blocks.
+    /// Binds a module's ports to blocks. `ports` are its inputs, then its params.
     ///
     /// # Safety
-    /// The output blocks overlap neither each other nor any block among `inputs` and `params`, hold
-    /// as many lanes as the module that gets this view, and nobody else uses them meanwhile.
+    /// Every block lies inside `blocks` and has as many lanes as the module that gets this view, the
+    /// output blocks overlap neither each other nor any block among `ports`, and nobody else uses them
+    /// meanwhile.
     #[inline(always)]
     pub unsafe fn new(
         blocks: &'a Blocks,
-        inputs: &'a [Operand],
-        params: &'a [Operand],
+        ports: &'a [Operand],
         outputs: &'a [BlockIndex],
         span: Span,
     ) -> Self {
         Io {
             blocks,
-            inputs,
-            params,
+            ports,
             outputs,
             span,
         }
@@ -179,59 +181,78 @@ impl<'a> Io<'a> {
         }
     }
 
+    /// Where the frames of a block start.
+    ///
+    /// # Safety
+    /// The block lies inside the memory, and the span inside a block.
     #[inline(always)]
-    fn signal<V: Lanes>(&self, operand: Option<&Operand>) -> Signal<'a, V> {
-        match operand {
-            Some(Operand::Block(block)) => {
-                // SAFETY: `new` demands that inputs and outputs are disjoint and unused elsewhere.
-                let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
-                if frames.len() == self.span.frames {
-                    Signal::Frames(frames)
-                } else {
-                    Signal::Constant(V::splat(0.0))
-                }
-            }
-            Some(Operand::Constant(value)) => Signal::Constant(V::splat(*value)),
-            None => Signal::Constant(V::splat(0.0)),
+    unsafe fn start<V: Lanes>(&self, block: BlockIndex) -> *mut V {
+        const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
+        debug_assert!(self.blocks.holds(V::COUNT, block, self.span), "{block:?}");
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let line = self.blocks.lines.as_ptr().add(block.0 as usize);
+            UnsafeCell::raw_get(line).cast::<V>().add(self.span.first)
         }
     }
 
-    /// The inputs as signals.
+    /// # Safety
+    /// As [`Io::start`].
     #[inline(always)]
-    pub fn inputs<V: Lanes, const I: usize>(&self) -> In<'a, V, I> {
-        core::array::from_fn(|index| self.signal(self.inputs.get(index)))
+    unsafe fn signal<V: Lanes>(&self, operand: Operand) -> Signal<'a, V> {
+        match operand {
+            // SAFETY: the caller vouches for the range, and `new` demands that nobody writes it; a line
+            // is aligned for every lane type, and any bits are a valid lane value.
+            Operand::Block(block) => Signal::Frames(unsafe {
+                core::slice::from_raw_parts(self.start(block), self.span.frames)
+            }),
+            Operand::Constant(value) => Signal::Constant(V::splat(value)),
+        }
     }
 
-    /// The params as signals.
+    /// The ports of a module, each as long as the call of so many frames; `None` if there are others or
+    /// the span is another.
     #[inline(always)]
-    pub fn params<V: Lanes, const P: usize>(&self) -> In<'a, V, P> {
-        core::array::from_fn(|index| self.signal(self.params.get(index)))
-    }
-
-    /// The outputs, or `None` if one of them is missing or lies outside the memory.
-    #[inline(always)]
-    pub fn outputs<V: Lanes, const O: usize>(&self) -> Option<Out<'a, V, O>> {
-        let mut complete = self.outputs.len() == O;
-        let outputs = core::array::from_fn(|index| {
-            // SAFETY: `new` demands that outputs are disjoint from all else and used only here.
-            let frames = self
-                .outputs
-                .get(index)
-                .map_or::<&mut [V], _>(&mut [], |block| unsafe {
-                    self.blocks.write(*block, self.span)
-                });
-            complete &= frames.len() == self.span.frames;
-            frames
-        });
-        complete.then_some(outputs)
+    pub fn bind<V: Lanes, const I: usize, const P: usize, const O: usize>(
+        &self,
+        frames: usize,
+    ) -> Option<Ports<'a, V, I, P, O>> {
+        let fits = self.span.first <= MAX_FRAMES
+            && self.span.frames <= MAX_FRAMES - self.span.first
+            && self.span.frames == frames;
+        let (inputs, params) = self.ports.split_at_checked(I)?;
+        let inputs: &[Operand; I] = inputs.try_into().ok()?;
+        let params: &[Operand; P] = params.try_into().ok()?;
+        let outputs: &[BlockIndex; O] = self.outputs.try_into().ok()?;
+        fits.then(
+            #[inline(always)]
+            || {
+                (
+                    core::array::from_fn(
+                        #[inline(always)]
+                        // SAFETY: the span was checked, and `new` demands the rest.
+                        |index| unsafe { self.signal::<V>(inputs[index]) },
+                    ),
+                    core::array::from_fn(
+                        #[inline(always)]
+                        // SAFETY: the span was checked, and `new` demands the rest.
+                        |index| unsafe { self.signal::<V>(params[index]) },
+                    ),
+                    core::array::from_fn(
+                        #[inline(always)]
+                        // SAFETY: as above; `new` demands that outputs are disjoint from all else.
+                        |index| unsafe {
+                            core::slice::from_raw_parts_mut(self.start(outputs[index]), frames)
+                        },
+                    ),
+                )
+            },
+        )
     }
 
     /// Whether the last frame of every wanted output is a finite number in every lane.
     #[inline(always)]
     pub fn ends_finite<V: Lanes>(&self, wanted: Wanted) -> bool {
-        if self.span.frames == 0 {
-            return true;
-        }
         for (output, block) in self.outputs.iter().enumerate() {
             if !wanted.has(output) {
                 continue;

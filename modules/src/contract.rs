@@ -302,10 +302,10 @@ where
         V::vectorize(
             #[inline(always)]
             || {
-                let Some(outputs) = io.outputs::<V, O>() else {
+                let Some((inputs, params, outputs)) = io.bind::<V, I, P, O>(cx.frames) else {
                     return Health::Fine;
                 };
-                self.module.process(cx, io.inputs(), io.params(), outputs);
+                self.module.process(cx, inputs, params, outputs);
                 if io.ends_finite::<V>(cx.wanted) {
                     return Health::Fine;
                 }

@@ -165,8 +165,7 @@ impl Rig {
                     })
                     .collect()
             };
-            let input_operands = operands(&self.inputs, 0);
-            let param_operands = operands(&self.params, inputs);
+            let ports = [operands(&self.inputs, 0), operands(&self.params, inputs)].concat();
             let notes: Vec<NoteEvent> = self
                 .notes
                 .iter()
@@ -192,15 +191,7 @@ impl Rig {
                 wanted: self.wanted,
             };
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
-            let io = unsafe {
-                Io::new(
-                    &blocks,
-                    &input_operands,
-                    &param_operands,
-                    &output_blocks,
-                    Span::start(length),
-                )
-            };
+            let io = unsafe { Io::new(&blocks, &ports, &output_blocks, Span::start(length)) };
             let instance = &mut self.instance;
             if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, io)) != Health::Fine {
                 self.health = Health::NotFinite;

@@ -170,10 +170,9 @@ fn warm(instance: &mut dyn Instance, node: &super::graph::Node, sample_rate: f32
     let outputs: Vec<BlockIndex> = (0..spec.outputs.len() as u32)
         .map(|output| BlockIndex::from_line(output * lines))
         .collect();
-    let inputs = vec![Operand::Constant(0.0); spec.inputs.len()];
-    let params: Vec<Operand> = node
-        .values
-        .iter()
+    let inputs = std::iter::repeat_n(&0.0, spec.inputs.len());
+    let ports: Vec<Operand> = inputs
+        .chain(&node.values)
         .map(|value| Operand::Constant(*value))
         .collect();
     let cx = Cx {
@@ -187,7 +186,7 @@ fn warm(instance: &mut dyn Instance, node: &super::graph::Node, sample_rate: f32
         wanted: Wanted::ALL,
     };
     // SAFETY: every output has a block of its own in memory nobody else knows.
-    let io = unsafe { Io::new(&blocks, &inputs, &params, &outputs, Span::start(MAX_FRAMES)) };
+    let io = unsafe { Io::new(&blocks, &ports, &outputs, Span::start(MAX_FRAMES)) };
     // A module that fails here will be caught when it plays.
     let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, io)));
     instance.reset();
@@ -624,8 +623,8 @@ impl<'a> Builder<'a> {
         let tables = &mut self.tables;
         self.nodes.push(Node {
             instance,
-            inputs: add(&mut tables.operands, inputs),
-            params: add(&mut tables.operands, params),
+            ports: add(&mut tables.operands, inputs.into_iter().chain(params)),
+            inputs: spec.inputs.len() as u32,
             outputs: add(&mut tables.outputs, outputs),
             sums: add(&mut tables.mixes, sums),
             modulated: add(&mut tables.mixes, modulated),

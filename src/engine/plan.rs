@@ -198,10 +198,10 @@ pub(super) struct Late {
 pub(super) struct Node {
     pub(super) instance: Box<dyn Instance>,
     pub(super) state: Box<NodeState>,
-    /// Some [`Tables::operands`].
-    pub(super) inputs: Range,
-    /// Some [`Tables::operands`].
-    pub(super) params: Range,
+    /// Some [`Tables::operands`]: inputs, then params.
+    pub(super) ports: Range,
+    /// How many of the ports are inputs.
+    pub(super) inputs: u32,
     /// Some [`Tables::outputs`].
     pub(super) outputs: Range,
     /// Sums to make before it runs.
@@ -251,6 +251,20 @@ pub(super) struct Mix {
     pub(super) port: u32,
 }
 
+impl Node {
+    /// What it reads at its params.
+    pub(super) fn params<'t>(&self, operands: &'t [Operand]) -> &'t [Operand] {
+        let ports = self.ports.of(operands);
+        ports.get(self.inputs as usize..).unwrap_or_default()
+    }
+
+    /// See [`Node::params`].
+    pub(super) fn params_mut<'t>(&self, operands: &'t mut [Operand]) -> &'t mut [Operand] {
+        let ports = self.ports.of_mut(operands);
+        ports.get_mut(self.inputs as usize..).unwrap_or_default()
+    }
+}
+
 impl Plan {
     /// The rate it was compiled for, in frames per second.
     pub fn sample_rate(&self) -> f32 {
@@ -276,10 +290,9 @@ impl Plan {
                 std::mem::swap(&mut here.state, &mut there.state);
                 std::mem::swap(&mut here.failed, &mut there.failed);
                 there.moving = here.moving;
-                let values = here.params.of(&self.tables.operands);
+                let values = here.params(&self.tables.operands);
                 for (now, value) in there
-                    .params
-                    .of_mut(&mut to.tables.operands)
+                    .params_mut(&mut to.tables.operands)
                     .iter_mut()
                     .zip(values)
                 {

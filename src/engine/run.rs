@@ -262,7 +262,7 @@ impl Call<'_> {
         if let Some(node) = self.nodes.get_mut(index)
             && node.moving
         {
-            let operands = node.params.of_mut(&mut self.tables.operands);
+            let operands = node.params_mut(&mut self.tables.operands);
             node.moving = false;
             for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
                 if !param.is_still() {
@@ -366,8 +366,7 @@ impl Call<'_> {
         let io = unsafe {
             Io::new(
                 self.blocks,
-                node.inputs.of(&self.tables.operands),
-                node.params.of(&self.tables.operands),
+                node.ports.of(&self.tables.operands),
                 node.outputs.of(&self.tables.outputs),
                 span,
             )
@@ -402,7 +401,7 @@ impl Call<'_> {
         }
         node.moving = false;
         let travels = node.travels.of_mut(&mut self.tables.travels);
-        let operands = node.params.of_mut(&mut self.tables.operands);
+        let operands = node.params_mut(&mut self.tables.operands);
         let knobs = node.knobs.of(&self.tables.knobs);
         let cables = node.modulated.of(&self.tables.mixes);
         for (port, (((operand, param), travel), knob)) in operands
@@ -465,7 +464,7 @@ impl Node {
         ramp: Ramp<'_>,
     ) {
         let was_moving = std::mem::take(&mut self.moving);
-        let operands = self.params.of_mut(&mut tables.operands);
+        let operands = self.params_mut(&mut tables.operands);
         let cables = self.modulated.of(&tables.mixes);
         let params = &mut self.state.params;
         if was_moving {
@@ -533,7 +532,7 @@ impl Node {
     ) -> Health {
         let mut first = 0;
         if self.state.rests {
-            let inputs = self.inputs.of(operands).iter();
+            let inputs = self.ports.of(operands).iter().take(self.inputs as usize);
             // SAFETY: inputs are read only, and nobody writes them now.
             let heard = inputs.filter_map(|input| unsafe { routing::onset(blocks, *input, span) });
             first = heard.min().unwrap_or(span.frames);

@@ -1,8 +1,8 @@
 //! Amplifier whose level is a knob or a cable.
 
-use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::bend::Bend;
-use crate::kit::switch::{from, stretches};
+use crate::kit::switch::{from, position, stretches};
 use crate::lanes::Lanes;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, choice, unit};
 
@@ -61,25 +61,36 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         [level, response]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
+        // Seldom does the response move, and a call without stretches is worth having.
+        if let Signal::Constant(response) = response {
+            self.run(position(response), input, level, out);
+            return;
+        }
         for (stretch, response) in stretches(response, cx.frames) {
             let (input, level) = (from(input, stretch.start), from(level, stretch.start));
-            let out = &mut out[stretch];
-            if response == EXPONENTIAL {
-                let exponential = self.exponential;
-                input.join(
-                    level,
-                    out,
-                    #[inline(always)]
-                    |input, level| input * exponential.at(level),
-                );
-            } else {
-                input.join(
-                    level,
-                    out,
-                    #[inline(always)]
-                    |input, level| input * level,
-                );
-            }
+            self.run(response, input, level, &mut out[stretch]);
+        }
+    }
+}
+
+impl<V: Lanes> Vca<V> {
+    #[inline(always)]
+    fn run(&self, response: usize, input: Signal<'_, V>, level: Signal<'_, V>, out: &mut [V]) {
+        if response == EXPONENTIAL {
+            let exponential = self.exponential;
+            input.join(
+                level,
+                out,
+                #[inline(always)]
+                |input, level| input * exponential.at(level),
+            );
+        } else {
+            input.join(
+                level,
+                out,
+                #[inline(always)]
+                |input, level| input * level,
+            );
         }
     }
 }
