@@ -234,7 +234,7 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     /// Whether it would give nothing but silence for as long as it hears nothing louder than [`QUIET`],
     /// whatever happens to its params. While that is so it need not run; it goes on where it stopped.
     /// Only asked of modules that run once for all voices. Audio thread.
-    fn rests(&self) -> bool {
+    fn rests(&mut self) -> bool {
         false
     }
     /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
@@ -265,7 +265,7 @@ pub trait Instance: Send {
     /// Back to silence. Audio thread.
     fn reset(&mut self);
     /// See [`Module::rests`].
-    fn rests(&self) -> bool;
+    fn rests(&mut self) -> bool;
     /// Makes the next frames. Audio thread.
     fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health;
 }
@@ -294,7 +294,7 @@ where
         self.module.reset();
     }
 
-    fn rests(&self) -> bool {
+    fn rests(&mut self) -> bool {
         self.module.rests()
     }
 

@@ -8,6 +8,7 @@ pub mod delay_line;
 pub mod edge;
 pub mod gain;
 pub mod halfband;
+pub mod hush;
 pub mod limiter;
 pub mod matched;
 pub mod math;

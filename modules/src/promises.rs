@@ -334,6 +334,51 @@ fn what_claims_to_fall_silent_does() {
 }
 
 #[test]
+fn what_rests_was_silent_and_stays_so() {
+    const SOUND: u64 = 3_000;
+    let mut resting = 0;
+    for entry in CATALOG {
+        if !matches!(entry.spec.voicing, Voicing::Mixdown | Voicing::HostOutput) {
+            continue;
+        }
+        let mut rig = busy(
+            entry,
+            Level::detect(),
+            Width::One,
+            8_000.0,
+            Movement::Inputs,
+            None,
+        );
+        for port in entry.spec.inputs {
+            let kind = port.kind;
+            rig = rig.feed(port.id, move |frame, lane| {
+                let sound = input_value(kind, 77, frame, lane);
+                if frame < SOUND { sound } else { 0.0 }
+            });
+        }
+        rig.audio_in = Default::default();
+        rig.run(SOUND as usize);
+        assert!(!rig.rests(), "{} while it sounds", entry.spec.id);
+        let mut waited = 0;
+        while !rig.rests() && waited < 3_000 {
+            rig.run(640);
+            waited += 1;
+        }
+        if waited == 3_000 {
+            continue;
+        }
+        resting += 1;
+        for output in rig.run(16_000) {
+            let loudest = output
+                .iter()
+                .fold(0.0f32, |most, value| most.max(value.abs()));
+            assert!(loudest <= QUIET, "{} rests at {loudest}", entry.spec.id);
+        }
+    }
+    assert_eq!(resting, 4, "delay, both reverbs and the output rest");
+}
+
+#[test]
 fn reset_is_like_new() {
     everywhere(|entry, level, width| {
         let mut rig = busy(entry, level, width, 48_000.0, Movement::All, None);

@@ -119,6 +119,11 @@ impl Rig {
         self
     }
 
+    /// See [`crate::contract::Module::rests`].
+    pub fn rests(&mut self) -> bool {
+        self.instance.rests()
+    }
+
     /// Back to silence and to frame 0.
     pub fn reset(&mut self) {
         self.instance.reset();

@@ -153,7 +153,7 @@ struct Vacant;
 
 impl Instance for Vacant {
     fn reset(&mut self) {}
-    fn rests(&self) -> bool {
+    fn rests(&mut self) -> bool {
         false
     }
     fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {

@@ -517,7 +517,7 @@ mod misbehaving {
     struct Panics;
     impl Instance for Panics {
         fn reset(&mut self) {}
-        fn rests(&self) -> bool {
+        fn rests(&mut self) -> bool {
             false
         }
         fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
@@ -528,7 +528,7 @@ mod misbehaving {
     struct Allocates;
     impl Instance for Allocates {
         fn reset(&mut self) {}
-        fn rests(&self) -> bool {
+        fn rests(&mut self) -> bool {
             false
         }
         fn process(&mut self, cx: &Cx<'_>, _: Io<'_>) -> Health {

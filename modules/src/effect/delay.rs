@@ -8,6 +8,7 @@ use core::marker::PhantomData;
 use self::echoes::Echoes;
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::beats::{DIVISIONS, division};
+use crate::kit::hush::Hush;
 use crate::kit::single::Track;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Smoothing, Spec, Voicing, audio, choice, hz, seconds, toggle, unit};
@@ -36,6 +37,7 @@ const TRAVELS: &[&str] = &["tape", "fade"];
 /// an echo of a whole number of frames is exact.
 pub struct Delay<V: Lanes> {
     echoes: Box<[Echoes]>,
+    hush: Hush,
     /// Moving params of one call. Kept here because clearing it costs more than using it.
     scratch: Box<[[f32; MAX_FRAMES]; 16]>,
     lanes: PhantomData<fn() -> V>,
@@ -141,12 +143,19 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
                 .map(|_| Echoes::new(setup.sample_rate))
                 .collect(),
             scratch: Box::new([[0.0; MAX_FRAMES]; 16]),
+            hush: Hush::new(setup.sample_rate),
             lanes: PhantomData,
         }
     }
 
     fn reset(&mut self) {
         self.echoes.iter_mut().for_each(Echoes::reset);
+        self.hush.reset();
+    }
+
+    fn rests(&mut self) -> bool {
+        let echoes = &self.echoes;
+        self.hush.rests(|| echoes.iter().all(Echoes::is_forgotten))
     }
 
     #[inline(always)]
@@ -180,5 +189,6 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
                 }
             }
         }
+        self.hush.hear([left, right]);
     }
 }

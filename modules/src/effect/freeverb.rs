@@ -1,6 +1,7 @@
 //! The reverb that everyone has heard.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
 use crate::kit::settled::settled;
 use crate::kit::switch::is_on;
@@ -100,6 +101,15 @@ impl<V: Lanes> Side<V> {
         self.combs.iter_mut().for_each(Ring::clear);
         self.all_passes.iter_mut().for_each(Ring::clear);
         self.given = [V::splat(0.0); 8];
+    }
+
+    fn is_forgotten(&self) -> bool {
+        let mut rings = self.combs.iter().chain(&self.all_passes);
+        rings.all(|ring| {
+            ring.samples
+                .iter()
+                .all(|frame| is_forgotten(frame.as_slice()))
+        })
     }
 
     /// Turns what enters the room into what this side of it answers; `out` is silent before.
@@ -218,6 +228,7 @@ fn blur<V: Lanes>(ring: &mut Ring<V>, sound: &mut [V]) {
 /// No comb is shorter than a call, so all but the damping vectorises over frames.
 pub struct Freeverb<V: Lanes> {
     sides: [Side<V>; 2],
+    hush: Hush,
     /// How far the room is frozen, 0..1.
     frozen: f32,
     freezing: f32,
@@ -335,6 +346,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
     fn new(setup: &Setup) -> Self {
         Freeverb {
             sides: [0, SPREAD].map(|spread| Side::new(setup.sample_rate, spread)),
+            hush: Hush::new(setup.sample_rate),
             frozen: 0.0,
             freezing: 1.0 / (FREEZING * setup.sample_rate),
             stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
@@ -343,7 +355,13 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
 
     fn reset(&mut self) {
         self.sides.iter_mut().for_each(Side::reset);
+        self.hush.reset();
         self.frozen = 0.0;
+    }
+
+    fn rests(&mut self) -> bool {
+        let sides = &self.sides;
+        self.hush.rests(|| sides.iter().all(Side::is_forgotten))
     }
 
     #[inline(always)]
@@ -383,6 +401,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
                 blend([left, right], [*wet_left, *wet_right], width, mix);
             }
         }
+        self.hush.hear([left, right]);
     }
 }
 

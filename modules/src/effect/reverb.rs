@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 
 use self::room::Room;
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::hush::Hush;
 use crate::kit::random::{draw, lane_seeds};
 use crate::kit::single::Track;
 use crate::kit::switch::from;
@@ -35,6 +36,7 @@ const LOUDEST: f32 = 1e6;
 /// every 64 frames; levels, width and mix at every frame.
 pub struct Reverb<V: Lanes> {
     rooms: Box<[Room]>,
+    hush: Hush,
     /// Moving params of one call. Kept here because clearing it costs more than using it.
     scratch: Box<[[f32; MAX_FRAMES]; 15]>,
     lanes: PhantomData<fn() -> V>,
@@ -127,12 +129,19 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
                 .map(|_| Room::new(setup.sample_rate))
                 .collect(),
             scratch: Box::new([[0.0; MAX_FRAMES]; 15]),
+            hush: Hush::new(setup.sample_rate),
             lanes: PhantomData,
         }
     }
 
     fn reset(&mut self) {
         self.rooms.iter_mut().for_each(Room::reset);
+        self.hush.reset();
+    }
+
+    fn rests(&mut self) -> bool {
+        let rooms = &self.rooms;
+        self.hush.rests(|| rooms.iter().all(Room::is_forgotten))
     }
 
     #[inline(always)]
@@ -174,6 +183,7 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
                 start += count;
             }
         }
+        self.hush.hear([left, right]);
     }
 }
 

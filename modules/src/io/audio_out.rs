@@ -2,6 +2,7 @@
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::gain::scale;
+use crate::kit::hush::Hush;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::db_to_gain;
 use crate::kit::math::peak;
@@ -19,6 +20,7 @@ const MUTE_SECONDS: f32 = 0.005;
 /// becomes 0.
 pub struct AudioOut<V: Lanes> {
     limiter: Limiter<V>,
+    hush: Hush,
     /// 1 open, 0 muted; meaningless before the first frame.
     open: V,
     started: bool,
@@ -59,6 +61,7 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
     fn new(setup: &Setup) -> Self {
         AudioOut {
             limiter: Limiter::new(setup.sample_rate),
+            hush: Hush::new(setup.sample_rate),
             open: V::splat(1.0),
             started: false,
             mute_step: 1.0 / (MUTE_SECONDS * setup.sample_rate),
@@ -67,8 +70,14 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
 
     fn reset(&mut self) {
         self.limiter.reset();
+        self.hush.reset();
         self.open = V::splat(1.0);
         self.started = false;
+    }
+
+    fn rests(&mut self) -> bool {
+        let limiter = &self.limiter;
+        self.hush.rests(|| limiter.lets_pass(V::splat(0.0)))
     }
 
     #[inline(always)]
@@ -110,6 +119,7 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
                 *sample = finite(*sample);
             }
         }
+        self.hush.hear([out_left, out_right]);
         if self.limiter.lets_pass(peak(out_left).max(peak(out_right))) {
             return;
         }

@@ -1,6 +1,7 @@
 //! Memory of what was heard.
 
 use crate::contract::MAX_FRAMES;
+use crate::kit::hush::is_forgotten;
 
 /// A delay in frames, split so that long ones keep their fraction.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -54,6 +55,12 @@ impl DelayLine {
     pub fn clear(&mut self) {
         self.write = 0;
         self.filled = 0;
+    }
+
+    /// Whether nothing in it could still be heard.
+    pub fn is_forgotten(&self) -> bool {
+        let filled = self.filled.min(self.samples.len());
+        is_forgotten(&self.samples[..filled])
     }
 
     /// Writes frames.

@@ -96,6 +96,11 @@ impl Echoes {
         self.swing = 0;
     }
 
+    /// Whether nothing is left in the lines.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.sides.iter().all(|side| side.line.is_forgotten())
+    }
+
     /// Turns the sound of one call into what is heard. The params are those of the spec.
     #[inline(always)]
     pub(super) fn process(

@@ -47,6 +47,14 @@ impl Diffuser {
         }
     }
 
+    /// Whether nothing is left in the lines.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.steps
+            .iter()
+            .flatten()
+            .all(|channel| channel.line.is_forgotten())
+    }
+
     pub(super) fn reset(&mut self) {
         for channel in self.steps.iter_mut().flatten() {
             channel.line.clear();

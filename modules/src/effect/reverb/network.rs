@@ -134,6 +134,11 @@ impl Network {
         }
     }
 
+    /// Whether nothing is left in the lines.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.lines.iter().all(DelayLine::is_forgotten)
+    }
+
     pub(super) fn reset(&mut self) {
         self.lines.iter_mut().for_each(DelayLine::clear);
         self.taps = [Tap::NEW; LINES];

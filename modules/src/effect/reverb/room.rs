@@ -81,6 +81,13 @@ impl Room {
         self.started = false;
     }
 
+    /// Whether nothing is left between the walls.
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.pre_delay.iter().all(DelayLine::is_forgotten)
+            && self.diffuser.is_forgotten()
+            && self.network.is_forgotten()
+    }
+
     /// How many frames of the period are left, 1 or more.
     pub(super) fn period_left(&self) -> usize {
         PERIOD - self.clock
