@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use weft_modules::{CATALOG, ParamSpec};
+use weft_modules::{CATALOG, ParamSpec, Voicing};
 
 use super::*;
 use crate::engine::handover::Receiver;
@@ -191,7 +191,11 @@ struct Stage {
 
 impl Stage {
     fn new(text: &str) -> Stage {
-        let session = Session::new(quick(text));
+        Stage::playing(quick(text))
+    }
+
+    fn playing(patch: Patch) -> Stage {
+        let session = Session::new(patch);
         let (player, receiver) = session.activate(RATE);
         Stage {
             session,
@@ -203,7 +207,7 @@ impl Stage {
         }
     }
 
-    fn block(&mut self) {
+    fn block(&mut self) -> [Vec<u32>; 2] {
         self.receiver.poll(&mut self.player);
         self.count += 1;
         let key = 40 + (self.count * 7 % 30) as u8;
@@ -222,6 +226,7 @@ impl Stage {
         );
         let finite = heard.iter().flatten().all(|value| value.is_finite());
         assert!(finite, "block {}: {:?}", self.count, self.session.live());
+        bits(&heard)
     }
 
     fn commit(&mut self) -> Outcome {
@@ -243,6 +248,17 @@ impl Stage {
             }
             assert!(since.elapsed() < PATIENCE, "nobody tells");
             self.block();
+        }
+    }
+
+    /// Commits, and has the player take it before the next block.
+    fn commit_between_blocks(&mut self) {
+        let ticket = self.session.commit();
+        let since = Instant::now();
+        while ticket.outcome().is_none() {
+            self.receiver.poll(&mut self.player);
+            assert!(since.elapsed() < PATIENCE, "nobody tells");
+            std::thread::sleep(Duration::from_micros(100));
         }
     }
 
@@ -272,7 +288,7 @@ impl Stage {
             }
             Act::Commit => drop(self.commit()),
             Act::CommitBlindly => self.tickets.push(self.session.commit()),
-            Act::Blocks(count) => (0..*count).for_each(|_| self.block()),
+            Act::Blocks(count) => (0..*count).for_each(|_| drop(self.block())),
             Act::Restart(rate) => {
                 self.session.deactivate();
                 self.rate = RATES[usize::from(*rate)];
@@ -331,6 +347,69 @@ proptest! {
             prop_assert!(matches!(outcome, Outcome::Live | Outcome::Unchanged | Outcome::Superseded), "{:?}", outcome);
         }
     }
+
+    #[test]
+    fn commits_beside_a_patch_leave_every_bit_of_it(
+        looping in any::<bool>(),
+        choices in prop::collection::vec(choice(0..14), 0..25),
+        beside in prop::collection::vec((any::<u16>(), any::<u16>(), 9u8..14), 1..6),
+        turn in any::<u16>(),
+        travel in 0.0f32..1.0,
+    ) {
+        let mut patch = quick(if looping { LOOPING } else { FIRST_LIGHT });
+        for edit in choices {
+            if let Some(edit) = edit.edit(&patch) {
+                let _ = patch.apply(&edit);
+            }
+        }
+        let knobs: Vec<(String, &ParamSpec)> = patch
+            .modules
+            .iter()
+            .filter_map(|(id, module)| Some((id, module.spec()?)))
+            .flat_map(|(id, spec)| spec.params.iter().map(move |param| (id.to_owned(), param)))
+            .filter(|(_, param)| !param.setting)
+            .collect();
+        let mut calm = Stage::playing(patch.clone());
+        let mut edited = Stage::playing(patch);
+        for (number, (kind, other, blocks)) in beside.into_iter().enumerate() {
+            let at = |list: &[usize], number: u16| list[usize::from(number) % list.len()];
+            let quiet: Vec<usize> = (0..CATALOG.len())
+                .filter(|entry| CATALOG[*entry].spec.voicing != Voicing::HostOutput)
+                .collect();
+            let made = [kind, other].map(|number| &CATALOG[at(&quiet, number)].spec);
+            let ids = [0, 1].map(|side| format!("beside{number}{side}"));
+            let mut edits: Vec<Edit> = ids
+                .iter()
+                .zip(made)
+                .map(|(id, spec)| Edit::Create { id: id.clone(), kind: spec.id.into(), position: None })
+                .collect();
+            if let (Some(from), Some(to)) = (made[0].outputs.first(), made[1].inputs.first()) {
+                let port = |side: usize, port: &str| PortRef { module: ids[side].clone(), port: port.into() };
+                let cable = Cable { from: port(0, from.id), to: port(1, to.id), amount: 0.5, feedback: false };
+                edits.push(Edit::Connect { cable });
+            }
+            if number > 1 {
+                edits.push(Edit::Delete { module: format!("beside{}0", number - 2) });
+            }
+            edited.session.edit(&edits).expect("fits");
+            edited.commit_between_blocks();
+            for block in 0..blocks {
+                // Turned while the cables fade.
+                if block == 2
+                    && let Some((module, param)) = knobs.get(usize::from(turn) % knobs.len().max(1))
+                {
+                    let plain = param.plain((travel + 0.3 * number as f32) % 1.0);
+                    for stage in [&calm, &edited] {
+                        let (module, param) = (module.clone(), param.id.into());
+                        let edit = Edit::SetValue { module, param, plain };
+                        stage.session.edit(&[edit]).expect("is there");
+                    }
+                }
+                let (expected, played) = (calm.block(), edited.block());
+                prop_assert!(played == expected, "commit {}, block {}: {:?}", number, block, edited.session.live());
+            }
+        }
+    }
 }
 
 #[test]
@@ -357,7 +436,7 @@ fn modules_deleted_while_they_fade_are_gone() {
             };
             stage.session.edit(&[twin]).expect("is new");
             stage.commit();
-            (0..2).for_each(|_| stage.block());
+            (0..2).for_each(|_| drop(stage.block()));
             for module in ["twin", id] {
                 let module = module.into();
                 stage
@@ -366,13 +445,13 @@ fn modules_deleted_while_they_fade_are_gone() {
                     .expect("is there");
             }
             stage.commit();
-            (0..2).for_each(|_| stage.block());
+            (0..2).for_each(|_| drop(stage.block()));
             assert!(stage.session.committed().module(id).is_none());
             for _ in 0..3 {
                 stage.session.undo().expect("a step");
             }
             stage.commit();
-            (0..2).for_each(|_| stage.block());
+            (0..2).for_each(|_| drop(stage.block()));
         }
         assert_eq!(stage.session.standby(), quick(text));
         stage.plays_its_patch();
