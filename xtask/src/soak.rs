@@ -1,6 +1,8 @@
 //! `cargo xtask soak`: a patch that plays while it is rewired again and again, and what that costs.
 
+mod calm;
 mod counting;
+mod edge;
 mod edits;
 mod instruments;
 mod random;
@@ -16,7 +18,7 @@ use weft::engine::session::Session;
 use weft::patch::{Edit, ParamRef, Patch, STEPS};
 
 use self::random::Random;
-use self::report::{Report, Times, worst_step};
+use self::report::{Report, Times, roughest_step};
 use self::stage::{BLOCK, LAG, ROUND, Sent, Stage};
 
 /// Frames per second at the start and at the end.
@@ -31,6 +33,9 @@ const LOAD: u64 = 20;
 const WARM: u64 = 1500;
 /// Share of the commits that come from the thread of the automation.
 const ELSEWHERE: f32 = 0.1;
+/// Even sound that is more abrupt than this, full scale = 1, clicks. What its own notes and modulation
+/// do stays below a third of it; a cable of one instrument among thirty that is cut exceeds it.
+const CLICK: f32 = 0.003;
 /// The longest run in seconds.
 const LONGEST: f64 = 24.0 * 3600.0;
 
@@ -57,7 +62,7 @@ pub struct Args {
 /// Soaks.
 ///
 /// # Errors
-/// The audio thread allocated or freed memory, or made samples that are no numbers.
+/// The audio thread allocated or freed memory, commits clicked, or samples were no numbers.
 pub fn run(args: &Args) -> Result<()> {
     if !counting::is_on() {
         bail!("only release builds count allocations; run `cargo xtask soak`");
@@ -75,6 +80,9 @@ pub fn run(args: &Args) -> Result<()> {
     }
     if report.counted != (0, 0) {
         bail!("the audio thread allocated or freed memory; what runs there must do neither");
+    }
+    if report.calm.worst_step > CLICK {
+        bail!("a commit clicks; cables and patches must fade into each other");
     }
     if report.nan > 0 {
         bail!("the sound holds values that are no numbers; this is a fault in a module");
@@ -170,8 +178,9 @@ impl Soak<'_> {
         let blocks = (args.seconds * 88_200.0 / BLOCK as f64) as usize + 4096;
         let filler = stage::Block {
             micros: -1.0,
+            worked: -1.0,
             step: -1.0,
-            late: true,
+            timing: stage::Timing::Late,
             mark: stage::Mark::Restarted,
         };
         let mut kept = std::hint::black_box(vec![filler; blocks]);
@@ -189,6 +198,7 @@ impl Soak<'_> {
         kept.clear();
         self.stage.blocks = kept;
         (self.refused, self.stage.nan, self.stage.seconds) = (0, 0, 0.0);
+        self.stage.counting_late = 0;
         let counted_before = counting::counted();
         progress.set_message("soaking");
         let start = Instant::now();
@@ -199,6 +209,9 @@ impl Soak<'_> {
         let commits = std::mem::take(&mut self.stage.commits);
         self.stage.restart(RATE);
         let (resident_end, held_end) = (self.settle()?, counting::held());
+        progress.set_message("listening");
+        let fade = self.whole.transition.fade;
+        let calm = calm::play(args.modules as usize, args.commits, args.seed, fade)?;
         progress.finish_and_clear();
 
         let counted = counting::counted();
@@ -208,10 +221,12 @@ impl Soak<'_> {
             counted: (counted.0 - counted_before.0, counted.1 - counted_before.1),
             resident: [resident, resident_end],
             held: [megabytes(held), megabytes(held_end)],
-            nan: self.stage.nan,
+            nan: self.stage.nan + calm.nan,
             blocks: Times::of(&played),
-            worst_step: worst_step(&played),
+            calm,
+            roughest_step: roughest_step(&played),
             seconds: [audio, wall],
+            counting_late: self.stage.counting_late,
             commits,
         })
     }
@@ -250,9 +265,18 @@ impl Soak<'_> {
         }
     }
 
-    /// Brings the patch asked for back, lets everything ring out, and gives the megabytes resident.
+    /// Brings the patch asked for back, fills the history with steps of one size, lets everything ring
+    /// out, and gives the megabytes resident: whenever it is called, the same things are in memory, but
+    /// for what nobody frees.
     fn settle(&mut self) -> Result<f64> {
         self.load(self.whole.clone());
+        for step in 0..=STEPS {
+            let edit = Edit::Move {
+                module: "out".into(),
+                position: (step as f32, 0.0),
+            };
+            self.session.edit(&[edit])?;
+        }
         self.stage.commit();
         while self.stage.is_waiting() {
             self.stage.block();

@@ -1,6 +1,7 @@
 //! What the soak found out.
 
-use super::stage::{BLOCK, Block, Commits, Mark};
+use super::calm::Calm;
+use super::stage::{BLOCK, Block, Commits, Mark, Timing};
 
 /// Blocks in which a commit fades, and two more: 10 ms at up to 96 kHz.
 const FADE: usize = 96 * 10 / BLOCK + 2;
@@ -25,8 +26,12 @@ pub struct Report {
     pub nan: u64,
     /// How long blocks took.
     pub blocks: Times,
-    /// See [`worst_step`].
-    pub worst_step: Step,
+    /// What commits add to sound without highs.
+    pub calm: Calm,
+    /// See [`roughest_step`].
+    pub roughest_step: Step,
+    /// See [`Stage::counting_late`](super::stage::Stage::counting_late).
+    pub counting_late: u64,
     /// Seconds of audio, and how long they took.
     pub seconds: [f64; 2],
 }
@@ -37,8 +42,12 @@ pub struct Times {
     pub median: f32,
     /// Microseconds of the longest.
     pub longest: f32,
-    /// How many took longer than they play.
+    /// Microseconds for which the processor was at work on the block that gave it most.
+    pub most_worked: f32,
+    /// How many are [`Timing::Late`].
     pub late: usize,
+    /// How many are [`Timing::Preempted`].
+    pub preempted: usize,
     /// How many there were.
     pub count: usize,
     /// How much longer than the usual block just before it the one takes that picks up a commit.
@@ -54,12 +63,17 @@ impl Times {
             let usual = before.iter().all(|block| block.mark == Mark::Ordinary);
             (block.mark == Mark::Taken && usual).then(|| block.micros / median(micros(before)))
         });
+        let most = |of: fn(&Block) -> f32| blocks.iter().map(of).fold(0.0, f32::max);
+        let count = |timing| {
+            let such = blocks.iter().filter(|block| block.timing == timing);
+            such.count()
+        };
         Times {
             median: median(micros(blocks)),
-            longest: blocks
-                .iter()
-                .fold(0.0, |most, block| most.max(block.micros)),
-            late: blocks.iter().filter(|block| block.late).count(),
+            longest: most(|block| block.micros),
+            most_worked: most(|block| block.worked),
+            late: count(Timing::Late),
+            preempted: count(Timing::Preempted),
             count: blocks.len(),
             pick_up: median(pick_ups.collect()),
         }
@@ -87,9 +101,13 @@ pub struct Step {
 /// By how much the largest step from sample to sample while a commit fades exceeds the larger of the
 /// largest within a quarter second before and after, for the worst commit; full scale = 1.
 ///
-/// Sound makes steps of its own, so what counts is what a commit adds. Commits that follow each other
-/// too closely to tell what is usual are left out, as are those around a change of the sample rate.
-pub fn worst_step(blocks: &[Block]) -> Step {
+/// The soak's sound makes steps of its own: noise, gates that are listened to, waves that start anew. A
+/// commit that starts such a sound or changes it for the time of its fade adds steps with nothing being
+/// wrong, so this tells how rough it gets and not whether commits click, which is for [`Calm`].
+///
+/// Commits that follow each other too closely to tell what is usual are left out, as are those around a
+/// change of the sample rate.
+pub fn roughest_step(blocks: &[Block]) -> Step {
     let largest = |blocks: &[Block]| {
         blocks
             .iter()
@@ -144,7 +162,17 @@ impl Report {
             "rss_end_mb": round(self.resident[1]),
             "block_median_us": round(self.blocks.median.into()),
             "block_max_us": round(self.blocks.longest.into()),
-            "worst_step": f64::from(self.worst_step.size),
+            "block_max_cpu_us": round(self.blocks.most_worked.into()),
+            "blocks": self.blocks.count,
+            "late": self.blocks.late,
+            "preempted": self.blocks.preempted,
+            "counting_late": self.counting_late,
+            "held_warm_mb": round(self.held[0]),
+            "held_end_mb": round(self.held[1]),
+            "worst_step": f64::from(self.calm.worst_step),
+            "worst_step_peak": f64::from(self.calm.peak),
+            "worst_step_commits": self.calm.commits,
+            "roughest_step": f64::from(self.roughest_step.size),
             "nan": self.nan,
         })
     }
@@ -189,19 +217,25 @@ impl std::fmt::Display for Report {
         }
         writeln!(
             f,
-            "blocks of {BLOCK} frames: median {:.1} µs, longest {:.1} µs, {} of {} took longer than they play",
-            blocks.median, blocks.longest, blocks.late, blocks.count
+            "blocks of {BLOCK} frames: median {:.1} µs, longest {:.1} µs; {:.1} µs of work in the longest",
+            blocks.median, blocks.longest, blocks.most_worked
+        )?;
+        writeln!(
+            f,
+            "of {} blocks {} late, and {} more that the system kept waiting; of as many pieces of mere counting {} late",
+            blocks.count, blocks.late, blocks.preempted, self.counting_late
         )?;
         writeln!(
             f,
             "a block that picks up a commit: {:.2} times the usual one before it",
             blocks.pick_up
         )?;
-        write!(
+        writeln!(
             f,
-            "worst step that a commit adds: {:.4} of full scale, in block {}",
-            self.worst_step.size, self.worst_step.block
-        )
+            "roughest step while a commit fades: {:.4} of full scale above the usual, in block {}",
+            self.roughest_step.size, self.roughest_step.block
+        )?;
+        write!(f, "{}", self.calm)
     }
 }
 
@@ -213,7 +247,8 @@ mod tests {
         let block = |(mark, step)| Block {
             micros: 100.0,
             step,
-            late: false,
+            worked: 90.0,
+            timing: Timing::InTime,
             mark,
         };
         steps.into_iter().map(block).collect()
@@ -223,13 +258,13 @@ mod tests {
     fn a_commit_answers_only_for_what_it_adds() {
         let usual = || std::iter::repeat_n((Mark::Ordinary, 0.25), 100);
         let quiet = blocks(usual().chain([(Mark::Taken, 0.2)]).chain(usual()));
-        assert_eq!(worst_step(&quiet).size, 0.0);
+        assert_eq!(roughest_step(&quiet).size, 0.0);
         let clicks = blocks(usual().chain([(Mark::Taken, 0.75)]).chain(usual()));
-        assert_eq!(worst_step(&clicks).size, 0.5);
+        assert_eq!(roughest_step(&clicks).size, 0.5);
         let elsewhere = blocks(usual().chain([(Mark::Ordinary, 0.75)]).chain(usual()));
-        assert_eq!(worst_step(&elsewhere).size, 0.0);
+        assert_eq!(roughest_step(&elsewhere).size, 0.0);
         let starts = blocks(usual().chain([(Mark::Restarted, 0.75)]).chain(usual()));
-        assert_eq!(worst_step(&starts).size, 0.0);
+        assert_eq!(roughest_step(&starts).size, 0.0);
     }
 
     #[test]

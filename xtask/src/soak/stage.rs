@@ -1,14 +1,16 @@
 //! The audio thread of the soak: plays block by block as a host would, and keeps what it measures.
 
 use std::sync::mpsc::{Receiver, SyncSender};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
 use weft::engine::handover;
 use weft::engine::session::{Outcome, Session, Ticket};
 use weft::engine::{Event, EventKind, HostTransport, Player};
 use weft_modules::{NoteEvent, NoteKind};
 
 use super::counting;
+use super::edge::Edges;
 use super::random::Random;
 
 /// Frames in a block: the smallest that hosts use much.
@@ -17,6 +19,8 @@ pub const BLOCK: usize = 64;
 pub const ROUND: u64 = 16;
 /// Rounds the automation may lag behind.
 pub const LAG: usize = 4;
+/// How far to count beside a block.
+const COUNTING: u32 = 400_000;
 /// Quarter notes a minute.
 const TEMPO: f64 = 120.0;
 
@@ -39,17 +43,44 @@ pub enum Mark {
     Restarted,
 }
 
+impl Timing {
+    /// Of a block that took so long, for so much of which the processor was at work on it, and plays
+    /// for `length` seconds.
+    pub fn of(took: Duration, worked: Duration, length: f64) -> Timing {
+        let is_long = |time: Duration| time.as_secs_f64() > length;
+        match (is_long(took), is_long(worked)) {
+            (_, true) => Timing::Late,
+            (true, false) => Timing::Preempted,
+            (false, false) => Timing::InTime,
+        }
+    }
+}
+
 /// A block that was played.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Block {
     /// How long it took.
     pub micros: f32,
+    /// How long the processor was at work on it. The rest of the time it did something else.
+    pub worked: f32,
     /// The largest step from one sample to the next, full scale = 1.
     pub step: f32,
     /// Whether it took longer than it plays.
-    pub late: bool,
+    pub timing: Timing,
     /// What it is.
     pub mark: Mark,
+}
+
+/// Whether a block is there in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timing {
+    /// It took no longer than it plays.
+    InTime,
+    /// It took longer, but only because the system ran something else meanwhile, which it does not do
+    /// to a host's audio thread.
+    Preempted,
+    /// The audio thread itself was at work for longer: the host would have dropped it.
+    Late,
 }
 
 /// A commit that nobody has told about yet.
@@ -87,12 +118,21 @@ pub struct Stage<'s> {
     sent: Receiver<Sent>,
     count: u64,
     last: [f32; 2],
+    edges: [Edges; 2],
     restarted: bool,
     waiting: Vec<Waiting>,
     /// Seconds of audio since it was last set.
     pub seconds: f64,
+    /// The most abrupt it has been since it was last set; see [`Edges`].
+    pub edge: f32,
+    /// The loudest it has been since it was last set.
+    pub peak: f32,
     /// Samples that were no finite numbers.
     pub nan: u64,
+    /// Pieces of counting, one beside each block that is kept, that took the processor longer than a
+    /// block plays. Counting is the same work every time, so these are the machine's doing, such as a
+    /// virtual one's that has its time stolen, and it does as much to blocks.
+    pub counting_late: u64,
     /// How commits went.
     pub commits: Commits,
     /// Every block while there is room.
@@ -121,10 +161,14 @@ impl<'s> Stage<'s> {
             sent,
             count: 0,
             last: [0.0; 2],
+            edges: Default::default(),
             restarted: true,
             waiting: Vec::with_capacity(64),
             seconds: 0.0,
+            edge: 0.0,
+            peak: 0.0,
             nan: 0,
+            counting_late: 0,
             commits: Commits::default(),
             blocks: Vec::new(),
         }
@@ -176,13 +220,17 @@ impl<'s> Stage<'s> {
         let (mut left, mut right) = ([0.0; BLOCK], [0.0; BLOCK]);
         let (player, receiver, events) = (&mut self.player, &mut self.receiver, &self.events);
         let start = Instant::now();
+        let at_work = ThreadTime::now();
         let taken = counting::watch(|| {
             let taken = receiver.poll(player);
             player.process(&host, inputs, [&mut left, &mut right], events);
             taken
         });
-        let end = Instant::now();
-        self.keep(start, end, taken, [&left, &right]);
+        let took = [start.elapsed(), at_work.elapsed()];
+        self.keep(took, taken, [&left, &right]);
+        if self.blocks.capacity() > 0 {
+            self.count_beside();
+        }
         self.hear(taken.then_some(start));
         self.count += 1;
         if self.count.is_multiple_of(ROUND) {
@@ -241,24 +289,28 @@ impl<'s> Stage<'s> {
         }
     }
 
-    fn keep(&mut self, start: Instant, end: Instant, taken: bool, heard: [&[f32; BLOCK]; 2]) {
+    fn keep(&mut self, [took, worked]: [Duration; 2], taken: bool, heard: [&[f32; BLOCK]; 2]) {
         let length = BLOCK as f64 / f64::from(self.rate);
         self.seconds += length;
         let mut step = 0.0f32;
-        for (heard, last) in heard.into_iter().zip(&mut self.last) {
+        let sides = heard.into_iter().zip(&mut self.last).zip(&mut self.edges);
+        for ((heard, last), edges) in sides {
             for sample in heard {
                 self.nan += u64::from(!sample.is_finite());
+                self.edge = self.edge.max(edges.next(*sample));
+                self.peak = self.peak.max(sample.abs());
                 step = step.max((sample - *last).abs());
                 *last = *sample;
             }
         }
         if self.blocks.len() < self.blocks.capacity() {
             let taken_or_not = if taken { Mark::Taken } else { Mark::Ordinary };
-            let seconds = (end - start).as_secs_f64();
+            let micros = |took: Duration| (took.as_secs_f64() * 1e6) as f32;
             self.blocks.push(Block {
-                micros: (seconds * 1e6) as f32,
+                micros: micros(took),
+                worked: micros(worked),
                 step,
-                late: seconds > length,
+                timing: Timing::of(took, worked, length),
                 mark: if self.restarted {
                     Mark::Restarted
                 } else {
@@ -267,6 +319,16 @@ impl<'s> Stage<'s> {
             });
         }
         self.restarted = false;
+    }
+
+    /// Counts for about as long as a block of a large patch takes.
+    fn count_beside(&mut self) {
+        let at_work = ThreadTime::now();
+        for number in 0..COUNTING {
+            std::hint::black_box(number);
+        }
+        let length = BLOCK as f64 / f64::from(self.rate);
+        self.counting_late += u64::from(at_work.elapsed().as_secs_f64() > length);
     }
 
     /// Finds out what became of commits.
@@ -296,5 +358,21 @@ impl<'s> Stage<'s> {
             }
             false
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_work_makes_a_block_late() {
+        let timing = |took, worked| {
+            let time = Duration::from_micros;
+            Timing::of(time(took), time(worked), 0.001)
+        };
+        assert_eq!(timing(900, 800), Timing::InTime);
+        assert_eq!(timing(30_000, 800), Timing::Preempted);
+        assert_eq!(timing(1_100, 1_050), Timing::Late);
     }
 }
