@@ -3,7 +3,7 @@
 use core::f32::consts::TAU;
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
-use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio, put};
+use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio};
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
 use crate::kit::math::{exp2, polynomial};
 use crate::kit::settled::differ;
@@ -96,137 +96,104 @@ impl<V: Lanes> Knobs<'_, V> {
 }
 
 /// The filter at one corner and damping: what the recursion takes, and what all outputs are
-/// shaped from. As [`ring`] lists it.
+/// shaped from.
+///
+/// In order: Simper's 2 (a2 damping + a3), 2 a2 and 2 a3, and the corner, its square and sigma.
 type Ring<V> = [V; RING];
-const RING: usize = 9;
+const RING: usize = 6;
 
 /// From the corner in radians per frame and half of 1/Q.
 ///
-/// Worked out in three steps: short loops over the frames of many voices overlap, long ones wait
-/// for their own results.
-#[inline(always)]
-fn ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
-    let (undivided, divisor) = undivided(poles(corner, damping));
-    divided(undivided, divisor)
-}
-
-/// The loss and the turn of a frame, with what they come from.
-#[derive(Clone, Copy)]
-struct Poles<V> {
-    corner: V,
-    square: V,
-    sigma: V,
-    /// 1 - e^-sigma
-    loss: V,
-    /// 1 - cos phi
-    versine: V,
-}
-
 /// The poles of the circuit are -sigma ± i phi, those of the filter e^-sigma (cos phi ± i sin phi).
 #[inline(always)]
-fn poles<V: Lanes>(corner: V, damping: V) -> Poles<V> {
+fn ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
     let square = corner * corner;
     let sigma = corner * damping;
-    Poles {
-        corner,
-        square,
-        sigma,
-        loss: one_minus_exp(sigma),
-        versine: one_minus_cos((square - sigma * sigma).max(V::splat(0.0))),
-    }
+    let loss = one_minus_exp(sigma);
+    let versine = one_minus_cos((-sigma).mul_add(sigma, square));
+    let decay = V::splat(1.0) - loss;
+    let push = (loss * 0.5).mul_add(loss, decay * versine);
+    let pull = twice(loss) + push;
+    // a2 is the geometric mean of a1 and a3.
+    let gain = ((V::splat(2.0) - pull) * push).sqrt();
+    [pull, gain, push, corner, square, sigma]
 }
 
-/// The ring before its only division, and what it is to be divided by.
+/// What the other outputs than low need besides the ring: 1 / (2 a2), and the squared magnitude of
+/// the filter's poles at the meeting point, over that of the circuit's.
+type Poles<V> = [V; 2];
+
 #[inline(always)]
-fn undivided<V: Lanes>(poles: Poles<V>) -> (Ring<V>, V) {
-    let Poles {
-        corner,
-        square,
-        sigma,
-        loss,
-        versine,
-    } = poles;
+fn poles<V: Lanes>([pull, gain, push, _, square, sigma]: Ring<V>) -> Poles<V> {
     let one = V::splat(1.0);
-    let decay = one - loss;
-    let bent = decay * versine;
-    let double_loss = twice(loss);
-    let half_loss = double_loss * 0.5;
-
-    // Simper's a1, a2 and a3 with those poles.
-    let a3 = loss.mul_add(loss, bent + bent) * 0.25;
-    let a1 = one - (half_loss + a3);
-    let product = a1 * a3;
-    let a2 = product.sqrt();
-
-    // One division for 1/a2 and the squared magnitude of the poles at the meeting point.
     let from_meeting = square - MEETING * MEETING;
     let below = from_meeting.mul_add(from_meeting, sigma * sigma * (4.0 * MEETING * MEETING));
-    let across = decay - bent;
-    let ring = [
-        double_loss + (a3 + a3),
-        a2 + a2,
-        a3,
-        a2 * below,
-        across.mul_add(across, half_loss * half_loss) * product,
-        corner,
-        square,
-        sigma,
-        double_loss,
-    ];
-    (ring, product * below)
+    let across = one - (pull + push) * 0.5;
+    let half_loss = (pull - push) * 0.5;
+    [
+        one / gain,
+        across.mul_add(across, half_loss * half_loss) / below,
+    ]
 }
 
-/// The ring after its division.
+/// Whether any output is read that needs [`poles`].
 #[inline(always)]
-fn divided<V: Lanes>(mut ring: Ring<V>, divisor: V) -> Ring<V> {
-    let inverse = V::splat(1.0) / divisor;
-    ring[3] *= inverse;
-    ring[4] *= inverse;
-    ring
+fn wants_poles(wanted: Wanted) -> bool {
+    (BAND..=ALL_PASS).any(
+        #[inline(always)]
+        |output| wanted.has(output),
+    )
 }
 
-/// The shares of the band before and after a frame in low, besides the low itself.
+/// The shares in low, besides the low itself, of the band and of how far it moves, and what both
+/// are in parts of.
 ///
-/// Low is right at 0 by itself; a share of high, which is how far the band moves, sets the shape
-/// and one of band the level.
+/// Low is right at 0 by itself. How far the band moves, which is a share of high, sets the shape,
+/// and the band the level: that fits, within 0.4 % up to a quarter of the frame rate and 1.1 %
+/// above, the root of what is left of the circuit's squared magnitude at the meeting point.
 #[inline(always)]
-fn low_shares<V: Lanes>([_, _, a3, inverse_a2, poles, _, square, sigma, _]: Ring<V>) -> [V; 2] {
-    let straight = polynomial(square, [-0.529_881_2, 0.028_300_58, 0.001_701_54]);
-    let damped = square.mul_add(V::splat(-0.023_579_91), V::splat(-0.068_046_52));
-    let high = a3 * sigma.mul_add(sigma.mul_add(V::splat(0.028_621_07), damped), straight);
-    let short = a3 - high;
-    let band = (square * square)
-        .mul_add(poles, -(short * short))
-        .max(V::splat(0.0))
-        .sqrt();
-    let scale = inverse_a2 * 0.5;
-    [(band - high) * scale, (band + high) * scale]
+fn low_shares<V: Lanes>([_, gain, push, _, square, sigma]: Ring<V>) -> [V; 3] {
+    let straight = polynomial(square, [-0.264_940_6, 0.014_150_29, 0.000_850_77]);
+    let damped = square.mul_add(V::splat(-0.011_789_955), V::splat(-0.034_023_26));
+    let high = sigma.mul_add(sigma.mul_add(V::splat(0.014_310_535), damped), straight);
+    let straight = polynomial(
+        square,
+        [
+            0.267_226_95,
+            0.015_219_575,
+            0.000_008_798_6,
+            -0.000_039_490_9,
+        ],
+    );
+    let damped = polynomial(square, [-0.109_385_24, -0.036_921_14, 0.003_443_366_6]);
+    let curved = polynomial(square, [0.129_707_82, 0.004_764_905, -0.000_864_277_3]);
+    let curved = sigma.mul_add(V::splat(-0.024_994_474), curved);
+    let band = sigma.mul_add(sigma.mul_add(curved, damped), straight);
+    [band, high, push / gain]
 }
 
 /// What high and notch are before they are tilted, over the bare ones, at frequency 0.
 #[inline(always)]
-fn rest<V: Lanes>([_, _, a3, _, _, _, square, ..]: Ring<V>) -> V {
-    a3 * 4.0 / square
+fn rest<V: Lanes>([_, _, push, _, square, _]: Ring<V>) -> V {
+    (push + push) / square
 }
 
 /// The shares of the band before and after a frame in band.
 ///
 /// It keeps its slope at 0, raised by half of what it lacks half-way; a share of high sets the rest.
 #[inline(always)]
-fn band_shares<V: Lanes>(ring: Ring<V>) -> [V; 2] {
-    let [_, _, _, inverse_a2, poles, corner, square, ..] = ring;
+fn band_shares<V: Lanes>(ring: Ring<V>, [scale, poles]: Poles<V>) -> [V; 2] {
+    let [_, _, _, corner, square, _] = ring;
     let slope = rest(ring) * corner * (0.5 * 1.0017);
     let high = (square * poles * (MEETING * MEETING) - slope * slope)
         .max(V::splat(0.0))
         .sqrt();
-    let scale = inverse_a2 * 0.5;
     [(slope - high) * scale, (slope + high) * scale]
 }
 
 /// The shares of this and the last bare high-pass in high, which has its zeros in place.
 #[inline(always)]
-fn high_taps<V: Lanes>(ring: Ring<V>) -> [V; 2] {
-    let [_, _, _, _, poles, ..] = ring;
+fn high_taps<V: Lanes>(ring: Ring<V>, [_, poles]: Poles<V>) -> [V; 2] {
     taps(rest(ring), poles * (MEETING * MEETING * MEETING * MEETING))
 }
 
@@ -234,7 +201,7 @@ fn high_taps<V: Lanes>(ring: Ring<V>) -> [V; 2] {
 /// lacks, which puts the zeros at the corner.
 #[inline(always)]
 fn notch_high<V: Lanes>(ring: Ring<V>) -> V {
-    let [_, _, _, _, _, _, square, ..] = ring;
+    let [.., square, _] = ring;
     rest(ring)
         * polynomial(
             square,
@@ -252,8 +219,8 @@ fn notch_high<V: Lanes>(ring: Ring<V>) -> V {
 
 /// The share of this bare notch in the notch; the last one has the rest.
 #[inline(always)]
-fn notch_tap<V: Lanes>(ring: Ring<V>) -> V {
-    let [pull, _, _, inverse_a2, poles, _, square, ..] = ring;
+fn notch_tap<V: Lanes>(ring: Ring<V>, [scale, poles]: Poles<V>) -> V {
+    let [pull, _, _, _, square, _] = ring;
     // (corner² - meeting²) / (1 - cot²(corner/2)) / corner²: the prototype over the bare notch.
     let above = polynomial(
         square,
@@ -267,32 +234,31 @@ fn notch_tap<V: Lanes>(ring: Ring<V>) -> V {
             7.580_167e-9,
         ],
     );
-    let a1 = V::splat(1.0) - pull * 0.5;
-    let tilt = above * (square * a1 * inverse_a2 * inverse_a2);
+    let tilt = above * (square * (V::splat(4.0) - pull * 2.0) * scale * scale);
     taps(V::splat(1.0), tilt * tilt * poles)[0]
 }
 
 /// The share of the band before and after a frame that all-pass takes from its input.
 #[inline(always)]
-fn phase_share<V: Lanes>([_, _, _, inverse_a2, .., double_loss]: Ring<V>) -> V {
-    double_loss * inverse_a2 * 0.5
+fn phase_share<V: Lanes>([pull, _, push, ..]: Ring<V>, [scale, _]: Poles<V>) -> V {
+    (pull - push) * scale
 }
 
 /// One step of the two integrators, from what entered and what they held.
 #[inline(always)]
-fn integrate<V: Lanes>([pull, a2, a3, ..]: Ring<V>, input: V, band: V, low: V) -> [V; 2] {
+fn integrate<V: Lanes>([pull, gain, push, ..]: Ring<V>, input: V, band: V, low: V) -> [V; 2] {
     let rise = input - low;
     // The losses are subtracted rather than multiplied in: near 1 a factor would lose precision.
     [
-        a2.mul_add(rise, (-pull).mul_add(band, band)),
-        (a3 + a3).mul_add(rise, a2.mul_add(band, low)),
+        gain.mul_add(rise, (-pull).mul_add(band, band)),
+        push.mul_add(rise, gain.mul_add(band, low)),
     ]
 }
 
 /// The bare high-pass, from what entered and what the integrators held before.
 #[inline(always)]
-fn bare_high<V: Lanes>([pull, _, _, inverse_a2, ..]: Ring<V>, input: V, band: V, low: V) -> V {
-    (-(pull * inverse_a2 * 0.5)).mul_add(band, input - low)
+fn bare_high<V: Lanes>([pull, ..]: Ring<V>, [scale, _]: Poles<V>, input: V, band: V, low: V) -> V {
+    (-(pull * scale)).mul_add(band, input - low)
 }
 
 /// The bare notch, from the bare high-pass and what the low integrator held before and after.
@@ -303,8 +269,9 @@ fn bare_notch<V: Lanes>(notch_high: V, high: V, lows: [V; 2]) -> V {
 
 /// Low, from what the integrators held before and after.
 #[inline(always)]
-fn low_pass<V: Lanes>(shares: [V; 2], bands: [V; 2], lows: [V; 2]) -> V {
-    (lows[0] + lows[1]).mul_add(V::splat(0.5), band_pass(shares, bands))
+fn low_pass<V: Lanes>([band, high, scale]: [V; 3], bands: [V; 2], lows: [V; 2]) -> V {
+    let shares = high.mul_add(bands[1] - bands[0], band * (bands[0] + bands[1]));
+    scale.mul_add(shares, (lows[0] + lows[1]) * 0.5)
 }
 
 /// Band, from what its integrator held before and after.
@@ -335,7 +302,8 @@ fn notch_of<V: Lanes>(tap: V, notches: [V; 2]) -> V {
 /// moves.
 #[derive(Clone, Copy)]
 struct Shares<V> {
-    low: [V; 2],
+    poles: Poles<V>,
+    low: [V; 3],
     band: [V; 2],
     high: [V; 2],
     notch_high: V,
@@ -349,7 +317,8 @@ impl<V: Lanes> Shares<V> {
     fn of(ring: Ring<V>, wanted: Wanted) -> Self {
         let zero = V::splat(0.0);
         let mut shares = Shares {
-            low: [zero; 2],
+            poles: [zero; 2],
+            low: [zero; 3],
             band: [zero; 2],
             high: [zero; 2],
             notch_high: zero,
@@ -359,17 +328,22 @@ impl<V: Lanes> Shares<V> {
         if wanted.has(LOW) {
             shares.low = low_shares(ring);
         }
+        if !wants_poles(wanted) {
+            return shares;
+        }
+        let poles = poles(ring);
+        shares.poles = poles;
         if wanted.has(BAND) {
-            shares.band = band_shares(ring);
+            shares.band = band_shares(ring, poles);
         }
         if wanted.has(HIGH) {
-            shares.high = high_taps(ring);
+            shares.high = high_taps(ring, poles);
         }
         if wanted.has(NOTCH) {
-            (shares.notch_high, shares.notch) = (notch_high(ring), notch_tap(ring));
+            (shares.notch_high, shares.notch) = (notch_high(ring), notch_tap(ring, poles));
         }
         if wanted.has(ALL_PASS) {
-            shares.all_pass = phase_share(ring);
+            shares.all_pass = phase_share(ring, poles);
         }
         shares
     }
@@ -390,7 +364,7 @@ impl<V: Lanes> Svf<V> {
         }
         let last = self.last;
         let ring = ring(last.corner, last.damping);
-        let high = bare_high(ring, last.input, last.band, last.low);
+        let high = bare_high(ring, poles(ring), last.input, last.band, last.low);
         [
             high,
             bare_notch(notch_high(ring), high, [last.low, self.low]),
@@ -490,8 +464,6 @@ impl<V: Lanes> Svf<V> {
             inputs,
             bands,
             lows,
-            highs,
-            notches,
         } = stage;
         let (mut next_band, mut next_low) = (self.band, self.low);
         (bands[0], lows[0]) = (next_band, next_low);
@@ -512,20 +484,35 @@ impl<V: Lanes> Svf<V> {
                 *out = low_pass(shares, pair(bands, frame), pair(lows, frame));
             }
         }
+        if !wants_poles(wanted) {
+            return;
+        }
+        let mut poles_rows = [[V::splat(0.0); N]; 2];
+        for frame in 0..count {
+            [poles_rows[0][frame], poles_rows[1][frame]] = match held {
+                Some(held) => held.poles,
+                None => poles(at(rows, frame)),
+            };
+        }
         if wanted.has(BAND) {
             for (frame, out) in band[..count].iter_mut().enumerate() {
                 let shares = match held {
                     Some(held) => held.band,
-                    None => band_shares(at(rows, frame)),
+                    None => band_shares(at(rows, frame), column(&poles_rows, frame)),
                 };
                 *out = band_pass(shares, pair(bands, frame));
             }
         }
+        let mut highs = [bare[0]; N];
         if wanted.has(HIGH) || wanted.has(NOTCH) {
-            highs[0] = bare[0];
             for frame in 0..count {
-                highs[frame + 1] =
-                    bare_high(at(rows, frame), inputs[frame], bands[frame], lows[frame]);
+                highs[frame + 1] = bare_high(
+                    at(rows, frame),
+                    column(&poles_rows, frame),
+                    inputs[frame],
+                    bands[frame],
+                    lows[frame],
+                );
             }
             bare[0] = highs[count];
         }
@@ -533,13 +520,13 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in high[..count].iter_mut().enumerate() {
                 let taps = match held {
                     Some(held) => held.high,
-                    None => high_taps(at(rows, frame)),
+                    None => high_taps(at(rows, frame), column(&poles_rows, frame)),
                 };
-                *out = high_pass(taps, pair(highs, frame));
+                *out = high_pass(taps, pair(&highs, frame));
             }
         }
         if wanted.has(NOTCH) {
-            notches[0] = bare[1];
+            let mut notches = [bare[1]; N];
             for frame in 0..count {
                 let share = match held {
                     Some(held) => held.notch_high,
@@ -551,16 +538,16 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in notch[..count].iter_mut().enumerate() {
                 let tap = match held {
                     Some(held) => held.notch,
-                    None => notch_tap(at(rows, frame)),
+                    None => notch_tap(at(rows, frame), column(&poles_rows, frame)),
                 };
-                *out = notch_of(tap, pair(notches, frame));
+                *out = notch_of(tap, pair(&notches, frame));
             }
         }
         if wanted.has(ALL_PASS) {
             for (frame, out) in all_pass[..count].iter_mut().enumerate() {
                 let share = match held {
                     Some(held) => held.all_pass,
-                    None => phase_share(at(rows, frame)),
+                    None => phase_share(at(rows, frame), column(&poles_rows, frame)),
                 };
                 *out = all_pass_of(share, inputs[frame], pair(bands, frame));
             }
@@ -576,9 +563,6 @@ struct Stage<V, const N: usize> {
     /// The integrators before each frame, and after the last.
     bands: [V; N],
     lows: [V; N],
-    /// The bare high-pass and notch from one frame before on.
-    highs: [V; N],
-    notches: [V; N],
 }
 
 impl<V: Lanes, const N: usize> Stage<V, N> {
@@ -590,8 +574,6 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
             inputs: none,
             bands: none,
             lows: none,
-            highs: none,
-            notches: none,
         }
     }
 
@@ -599,38 +581,23 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
     #[inline(always)]
     fn tabulate(&mut self, knobs: Knobs<'_, V>, start: usize, count: usize) {
         let count = count.min(N - 1);
-        let mut corners = [V::splat(0.0); N];
+        let [pulls, gains, pushes, corners, squares, sigmas] = &mut self.rows;
         knobs.corner.write(start, &mut corners[..count]);
-        let mut divisors = [V::splat(0.0); N];
-        let mut dampings = [V::splat(0.0); N];
         if let Some(damping) = knobs.damping {
-            dampings[..count].fill(damping);
-        } else {
-            copy(knobs.resonance, start, &mut dampings[..count]);
-            for damping in &mut dampings[..count] {
-                *damping = damping_of(*damping);
+            for frame in 0..count {
+                let [pull, gain, push, _, square, sigma] = ring(corners[frame], damping);
+                (pulls[frame], gains[frame], pushes[frame]) = (pull, gain, push);
+                (squares[frame], sigmas[frame]) = (square, sigma);
             }
-        }
-        let (mut losses, mut versines) = ([V::splat(0.0); N], [V::splat(0.0); N]);
-        for frame in 0..count {
-            let poles = poles(corners[frame], dampings[frame]);
-            (losses[frame], versines[frame]) = (poles.loss, poles.versine);
-            (self.rows[6][frame], self.rows[7][frame]) = (poles.square, poles.sigma);
-        }
-        for frame in 0..count {
-            let (ring, divisor) = undivided(Poles {
-                corner: corners[frame],
-                square: self.rows[6][frame],
-                sigma: self.rows[7][frame],
-                loss: losses[frame],
-                versine: versines[frame],
-            });
-            put(&mut self.rows, frame, ring);
-            divisors[frame] = divisor;
-        }
-        for (frame, divisor) in divisors[..count].iter().enumerate() {
-            let ring = divided(column(&self.rows, frame), *divisor);
-            (self.rows[3][frame], self.rows[4][frame]) = (ring[3], ring[4]);
+        } else {
+            let mut dampings = [V::splat(0.0); N];
+            copy(knobs.resonance, start, &mut dampings[..count]);
+            for frame in 0..count {
+                let [pull, gain, push, _, square, sigma] =
+                    ring(corners[frame], damping_of(dampings[frame]));
+                (pulls[frame], gains[frame], pushes[frame]) = (pull, gain, push);
+                (squares[frame], sigmas[frame]) = (square, sigma);
+            }
         }
     }
 }

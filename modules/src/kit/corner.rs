@@ -187,18 +187,6 @@ impl<'a, V: Lanes> Corner<'a, V> {
 /// one vector holds the same coefficient of several frames.
 pub type Table<V, const N: usize> = [[V; STAGE]; N];
 
-/// Puts the coefficients of one frame into their rows.
-#[inline(always)]
-pub fn put<V: Lanes, const N: usize, const FRAMES: usize>(
-    rows: &mut [[V; FRAMES]; N],
-    frame: usize,
-    values: [V; N],
-) {
-    for (row, value) in rows.iter_mut().zip(values) {
-        row[frame] = value;
-    }
-}
-
 /// Computes the coefficients of a whole stage.
 #[inline(always)]
 pub fn tabulate<V: Lanes, const N: usize>(coefficients: impl Fn(usize) -> [V; N]) -> Table<V, N> {

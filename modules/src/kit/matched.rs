@@ -6,7 +6,8 @@
 //! quarter of the frame rate, where Vicanek meets it at 0 and at half the rate, because the ear and
 //! the octaves in which a digital filter can be true lie below.
 //!
-//! The polynomials are minimax fits by iteratively reweighted least squares.
+//! The polynomials are minimax fits by iteratively reweighted least squares, as fine as it takes to
+//! put poles within a tenth of a cent of where they belong.
 
 use core::f32::consts::FRAC_PI_2;
 
@@ -16,23 +17,22 @@ use crate::lanes::Lanes;
 /// The angle at which the magnitude is met besides 0: a quarter of the frame rate.
 pub const MEETING: f32 = FRAC_PI_2;
 
-/// 1 - e^-x for `x` in 0..2.9, relative error below 3e-7 however small `x` is.
+/// 1 - e^-x for `x` in 0..2.9, relative error below 1.4e-5 however small `x` is.
 #[inline(always)]
 pub fn one_minus_exp<V: Lanes>(x: V) -> V {
-    let x = x * 0.5;
-    let half = x * polynomial(
-        x,
-        [
-            1.0,
-            -0.499_998_03,
-            0.166_646,
-            -0.041_583_396,
-            0.008_170_084,
-            -0.001_219_366_7,
-            0.000_105_295_97,
-        ],
-    );
-    twice(half)
+    // Of half of `x` first, which needs fewer terms.
+    twice(
+        x * polynomial(
+            x,
+            [
+                0.499_993_46,
+                -0.124_895_95,
+                0.020_554_756,
+                -0.002_331_368,
+                0.000_143_419_11,
+            ],
+        ),
+    )
 }
 
 /// 1 - (1 - x)^2: from the loss over a time to the loss over twice the time, keeping the relative
@@ -42,19 +42,17 @@ pub fn twice<V: Lanes>(loss: V) -> V {
     (-loss).mul_add(loss, loss + loss)
 }
 
-/// 1 - cos(x) from `x` squared, for `x` within ±2.9, relative error below 2e-7.
+/// 1 - cos(x) from `x` squared, for `x` within ±2.9, relative error below 2.7e-5.
 #[inline(always)]
 pub fn one_minus_cos<V: Lanes>(square: V) -> V {
     square
         * polynomial(
             square,
             [
-                0.5,
-                -0.041_666_65,
-                0.001_388_864_5,
-                -0.000_024_789_763,
-                2.729_345e-7,
-                -1.810_684_2e-9,
+                0.499_986_77,
+                -0.041_623_22,
+                0.001_364_946_8,
+                -0.000_020_380_688,
             ],
         )
 }
@@ -79,12 +77,12 @@ mod tests {
             for x in [x, x * 1e-4] {
                 let got = f64::from(one_minus_exp(Mono::<Baseline>::splat(x)).sum());
                 let exact = -(-f64::from(x)).exp_m1();
-                assert!((got / exact - 1.0).abs() < 3e-7, "1 - exp(-{x})");
+                assert!((got / exact - 1.0).abs() < 1.4e-5, "1 - exp(-{x})");
                 let square = x * x;
                 let got = f64::from(one_minus_cos(Mono::<Baseline>::splat(square)).sum());
                 let exact = 2.0 * (f64::from(square).sqrt() * 0.5).sin().powi(2);
                 assert!(
-                    (got / exact - 1.0).abs() < 3e-7,
+                    (got / exact - 1.0).abs() < 2.7e-5,
                     "1 - cos({x}): {:e}",
                     got / exact - 1.0
                 );
