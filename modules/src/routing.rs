@@ -375,12 +375,16 @@ pub unsafe fn is_up(width: Width, blocks: &Blocks, gate: BlockIndex, span: Span)
 ///
 /// # Safety
 /// Nobody writes the signal meanwhile.
-pub unsafe fn onset(blocks: &Blocks, signal: Operand, span: Span) -> Option<usize> {
+pub unsafe fn onset(level: Level, blocks: &Blocks, signal: Operand, span: Span) -> Option<usize> {
     match signal {
         Operand::Constant(value) => (value.abs() > QUIET && span.frames > 0).then_some(0),
         Operand::Block(from) => {
             // SAFETY: passed on to the caller.
-            let frames = unsafe { mono(blocks, from, span) };
+            let (loudest, frames) =
+                unsafe { (peak(level, blocks, from, span), mono(blocks, from, span)) };
+            if loudest <= QUIET {
+                return None;
+            }
             frames.iter().position(|frame| frame.sum().abs() > QUIET)
         }
     }

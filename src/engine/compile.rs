@@ -584,15 +584,19 @@ impl<'a> Builder<'a> {
                 let singers = sleeper(domain);
                 self.steps.push(always(Act::Hear { at: *at, singers }));
             }
-            let watch = |domain: &super::domains::Domain| {
-                domain.source == node && domain.gates.contains(&output)
-            };
-            if wanted.has(output) && self.domains.all.iter().any(watch) {
-                self.steps.push(always(Act::Watch {
-                    node: place,
-                    width,
-                    gate: *at,
-                }));
+            let mut domains = self.domains.all.iter();
+            let watcher = domains.position(|domain| {
+                domain.source == node && domain.gates.contains(&output) && wanted.has(output)
+            });
+            if watcher.is_some() {
+                self.steps.push(Step {
+                    sleeper: sleeper(watcher),
+                    act: Act::Watch {
+                        node: place,
+                        width,
+                        gate: *at,
+                    },
+                });
             }
         }
         if is_heard && let [left, right] = outputs[..] {

@@ -72,14 +72,15 @@ impl Domains {
         let served = (0..nodes.len())
             .map(|node| {
                 let spec = &nodes[node].entry.spec;
-                let may = of_nodes[node].is_none()
-                    && spec.voicing == Voicing::PerVoice
-                    && nodes[node].sources.is_empty()
-                    && !in_loop(node);
+                let is_mono = spec.voicing == Voicing::PerVoice && nodes[node].sources.is_empty();
+                let may = (is_mono || spec.voicing == Voicing::NoteSource) && !in_loop(node);
                 let mut readers = graph.wires.iter().filter(|wire| wire.from == node);
                 let first = may.then(|| readers.next()).flatten()?;
                 let domain = of_nodes[first.to]?;
-                let same = |wire: &Wire| of_nodes[wire.to] == Some(domain) && !wire.feedback;
+                // Another source may have to be heard for a domain to wake.
+                let may_serve = is_mono || all[domain].source == node;
+                let same =
+                    |wire: &Wire| may_serve && of_nodes[wire.to] == Some(domain) && !wire.feedback;
                 (same(first) && readers.all(same)).then_some(domain)
             })
             .collect();

@@ -375,7 +375,7 @@ impl Call<'_> {
             io.silence_any(node.width);
             Health::Fine
         } else if node.may_rest {
-            node.listen(cx, io, &self.tables.operands, self.blocks, span)
+            node.listen(self.level, cx, io, &self.tables.operands, self.blocks, span)
         } else if node.is_source {
             let cx = Cx {
                 voice_levels: &node.state.voices.settled,
@@ -524,6 +524,7 @@ impl Node {
     /// Runs a module that rests while it hears nothing.
     fn listen(
         &mut self,
+        level: Level,
         cx: &Cx<'_>,
         io: Io<'_>,
         operands: &[Operand],
@@ -534,7 +535,8 @@ impl Node {
         if self.state.rests {
             let inputs = self.ports.of(operands).iter().take(self.inputs as usize);
             // SAFETY: inputs are read only, and nobody writes them now.
-            let heard = inputs.filter_map(|input| unsafe { routing::onset(blocks, *input, span) });
+            let heard =
+                inputs.filter_map(|input| unsafe { routing::onset(level, blocks, *input, span) });
             first = heard.min().unwrap_or(span.frames);
             io.silence_any(self.width);
             if first >= span.frames {
