@@ -624,8 +624,17 @@ impl<'a> Builder<'a> {
         let params = (0..spec.params.len()).map(|param| {
             Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
         });
+        let served = sleeper(self.domains.served[node]);
+        let is_source = spec.voicing == Voicing::NoteSource;
+        let may_rest =
+            self.kept.is_none() && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput);
         let tables = &mut self.tables;
         self.nodes.push(Node {
+            is_plain: sums.is_empty()
+                && modulated.is_empty()
+                && !is_source
+                && !may_rest
+                && served == Sleeper::NOBODY,
             instance,
             ports: add(&mut tables.operands, inputs.into_iter().chain(params)),
             inputs: spec.inputs.len() as u32,
@@ -639,11 +648,10 @@ impl<'a> Builder<'a> {
             ),
             wanted,
             sleeper: sleeper(domain),
-            served: sleeper(self.domains.served[node]),
-            may_rest: self.kept.is_none()
-                && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput),
+            served,
+            may_rest,
             width,
-            is_source: spec.voicing == Voicing::NoteSource,
+            is_source,
             moving: false,
             failed: false,
             state: Box::new(state),

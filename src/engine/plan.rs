@@ -222,6 +222,8 @@ pub(super) struct Node {
     pub(super) may_rest: bool,
     pub(super) width: Width,
     pub(super) is_source: bool,
+    /// Whether it may be run with no more ado: what it reads lies ready, and it is nothing special.
+    pub(super) is_plain: bool,
     /// Whether some param may move in the coming call.
     pub(super) moving: bool,
     /// Whether it failed and must not run again.

@@ -322,46 +322,18 @@ impl Call<'_> {
             return;
         };
         self.running = index;
-        if !node.sums.is_empty() {
-            for sum in node.sums.of(&self.tables.mixes) {
-                let terms = sum.terms.of(&self.tables.terms);
-                // SAFETY: sums go to memory that only this node uses, and only now.
-                unsafe {
-                    routing::mix(
-                        self.level,
-                        node.width,
-                        self.blocks,
-                        terms,
-                        self.ramp,
-                        sum.to,
-                        span,
-                    )
-                };
-            }
-        }
-        if node.moving || !node.modulated.is_empty() {
-            if node.travels.is_empty() {
-                node.render_params(
-                    self.level,
-                    self.blocks,
-                    self.tables,
-                    cx.frames,
-                    self.changes,
-                    self.ramp,
-                );
-            } else {
-                node.modulate_frame(self.level, self.blocks, self.tables, span, self.ramp);
-            }
+        let is_plain = node.is_plain && !node.moving && !node.failed;
+        if !is_plain {
+            node.prepare(
+                self.level,
+                self.blocks,
+                self.tables,
+                span,
+                self.changes,
+                self.ramp,
+            );
         }
         cx.wanted = node.wanted;
-        if self
-            .tables
-            .domains
-            .get(usize::from(node.served.0))
-            .is_some_and(|domain| domain.asleep)
-        {
-            cx.wanted = Wanted::NONE;
-        }
         // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
         let io = unsafe {
             Io::new(
@@ -371,19 +343,10 @@ impl Call<'_> {
                 span,
             )
         };
-        let health = if node.failed {
-            io.silence_any(node.width);
-            Health::Fine
-        } else if node.may_rest {
-            node.listen(self.level, cx, io, &self.tables.operands, self.blocks, span)
-        } else if node.is_source {
-            let cx = Cx {
-                voice_levels: &node.state.voices.settled,
-                ..*cx
-            };
-            node.instance.process(&cx, io)
-        } else {
+        let health = if is_plain {
             node.instance.process(cx, io)
+        } else {
+            node.run(self.level, cx, io, self.tables, self.blocks, span)
         };
         if health == Health::NotFinite {
             self.faults.count(index, Fault::NotFinite);
@@ -453,6 +416,63 @@ impl Call<'_> {
 }
 
 impl Node {
+    /// Makes ready what the module reads: sums of cables, and params that move.
+    #[inline(never)]
+    fn prepare(
+        &mut self,
+        level: Level,
+        blocks: &Blocks,
+        tables: &mut Tables,
+        span: Span,
+        changes: &Changes,
+        ramp: Ramp<'_>,
+    ) {
+        for sum in self.sums.of(&tables.mixes) {
+            let terms = sum.terms.of(&tables.terms);
+            // SAFETY: sums go to memory that only this node uses, and only now.
+            unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
+        }
+        if self.moving || !self.modulated.is_empty() {
+            if self.travels.is_empty() {
+                self.render_params(level, blocks, tables, span.frames, changes, ramp);
+            } else {
+                self.modulate_frame(level, blocks, tables, span, ramp);
+            }
+        }
+    }
+
+    /// Runs a module about which something is out of the ordinary.
+    #[inline(never)]
+    fn run(
+        &mut self,
+        level: Level,
+        cx: &mut Cx<'_>,
+        io: Io<'_>,
+        tables: &Tables,
+        blocks: &Blocks,
+        span: Span,
+    ) -> Health {
+        if self.failed {
+            io.silence_any(self.width);
+            return Health::Fine;
+        }
+        let server = tables.domains.get(usize::from(self.served.0));
+        if server.is_some_and(|domain| domain.asleep) {
+            cx.wanted = Wanted::NONE;
+        }
+        if self.may_rest {
+            return self.listen(level, cx, io, &tables.operands, blocks, span);
+        }
+        if self.is_source {
+            let cx = Cx {
+                voice_levels: &self.state.voices.settled,
+                ..*cx
+            };
+            return self.instance.process(&cx, io);
+        }
+        self.instance.process(cx, io)
+    }
+
     /// Renders what moves and hands over what stands still.
     fn render_params(
         &mut self,
