@@ -181,26 +181,47 @@ impl Param {
         self.speed + x * (2.0 * (3.0 * way - 2.0 * self.speed) + x * 3.0 * (self.speed - 2.0 * way))
     }
 
-    fn step(&mut self) {
-        match self.glide {
-            Glide::AtOnce => self.moving = false,
-            Glide::Gentle(frames) => {
-                self.left = self.left.saturating_sub(1);
-                self.moving = self.left > 0;
-                self.travel = if self.moving {
-                    self.travel_at(self.progress(frames)).clamp(0.0, 1.0)
-                } else {
-                    self.goal
-                };
-            }
-            Glide::Decaying(share) => {
-                self.travel += (self.goal - self.travel) * share;
-                self.moving = (self.goal - self.travel).abs() > ARRIVED;
-                if !self.moving {
-                    self.travel = self.goal;
+    /// Goes through frames without a change.
+    fn travel_through(&mut self, travel: &mut [f32], exact: &mut [f32]) {
+        let mut done = 0;
+        if self.moving {
+            match self.glide {
+                Glide::AtOnce => self.moving = false,
+                Glide::Gentle(frames) => {
+                    done = travel.len().min(self.left as usize);
+                    for (frame, value) in travel.iter_mut().enumerate().take(done) {
+                        let left = self.left as i32 - 1 - frame as i32;
+                        let progress = 1.0 - left as f32 / frames as f32;
+                        *value = self.travel_at(progress).clamp(0.0, 1.0);
+                    }
+                    self.left -= done as u32;
+                    self.moving = self.left > 0;
+                }
+                Glide::Decaying(share) => {
+                    for value in &mut *travel {
+                        self.travel += (self.goal - self.travel) * share;
+                        self.moving = (self.goal - self.travel).abs() > ARRIVED;
+                        if !self.moving {
+                            break;
+                        }
+                        *value = self.travel;
+                        done += 1;
+                    }
                 }
             }
+            if self.moving {
+                self.travel = travel.last().copied().unwrap_or(self.travel);
+                return;
+            }
+            self.travel = self.goal;
+            // A gentle glide has arrived in its last frame.
+            if matches!(self.glide, Glide::Gentle(_)) {
+                done = done.saturating_sub(1);
+            }
         }
+        let (travel, exact) = (travel.iter_mut().skip(done), exact.iter_mut().skip(done));
+        travel.for_each(|travel| *travel = self.travel);
+        exact.for_each(|exact| *exact = self.plain);
     }
 
     /// Where its knob stands.
@@ -215,7 +236,7 @@ impl Param {
     }
 
     /// Runs through a call, unless it holds still: the travel in each frame, and the exact value in frames in which the knob
-    /// stands still (no number elsewhere).
+    /// stands still; `exact` must hold no numbers before.
     pub(super) fn advance(
         &mut self,
         changes: &Changes,
@@ -228,20 +249,24 @@ impl Param {
         }
         let mut next = self.first_change;
         (self.first_change, self.last_change) = (NONE, NONE);
-        for (frame, (travel, exact)) in travel.iter_mut().zip(exact).enumerate().take(frames) {
-            while let Some(change) = changes
-                .changes
-                .get(next as usize)
-                .filter(|change| change.frame as usize <= frame)
-            {
+        let mut frame = 0;
+        while frame < frames {
+            let mut until = frames;
+            while let Some(change) = changes.changes.get(next as usize) {
+                if change.frame as usize > frame {
+                    until = frames.min(change.frame as usize);
+                    break;
+                }
                 next = change.next;
                 self.aim(change.normalized);
             }
-            if self.moving {
-                self.step();
+            let stretch = frame..until;
+            if let (Some(travel), Some(exact)) =
+                (travel.get_mut(stretch.clone()), exact.get_mut(stretch))
+            {
+                self.travel_through(travel, exact);
             }
-            *travel = self.travel;
-            *exact = if self.moving { f32::NAN } else { self.plain };
+            frame = until;
         }
         while let Some(change) = changes.changes.get(next as usize) {
             next = change.next;

@@ -56,24 +56,40 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
     #[inline(always)]
     fn process(
         &mut self,
-        cx: &Cx<'_>,
+        _: &Cx<'_>,
         [input]: In<'_, V, 1>,
         [level, response]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
-        // Seldom does the response move, and a call without stretches is worth having.
-        if let Signal::Constant(response) = response {
-            self.run(position(response), input, level, out);
-            return;
-        }
-        for (stretch, response) in stretches(response, cx.frames) {
-            let (input, level) = (from(input, stretch.start), from(level, stretch.start));
-            self.run(response, input, level, &mut out[stretch]);
+        match response {
+            Signal::Constant(response) => self.run(position(response), input, level, out),
+            Signal::Frames(_) => self.switch(response, input, level, out),
         }
     }
 }
 
 impl<V: Lanes> Vca<V> {
+    /// A call in which the response may move, which is rare: kept apart, for it would cost every call.
+    #[cold]
+    #[inline(never)]
+    fn switch(
+        &self,
+        response: Signal<'_, V>,
+        input: Signal<'_, V>,
+        level: Signal<'_, V>,
+        out: &mut [V],
+    ) {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                for (stretch, response) in stretches(response, out.len()) {
+                    let (input, level) = (from(input, stretch.start), from(level, stretch.start));
+                    self.run(response, input, level, &mut out[stretch]);
+                }
+            },
+        );
+    }
+
     #[inline(always)]
     fn run(&self, response: usize, input: Signal<'_, V>, level: Signal<'_, V>, out: &mut [V]) {
         if response == EXPONENTIAL {
