@@ -87,6 +87,8 @@ pub trait LaneMask<V>:
     fn all(self) -> bool;
     /// One lane's truth value; lanes past the end are false.
     fn lane(self, index: usize) -> bool;
+    /// One bit a lane, the first lane's lowest.
+    fn bits(self) -> u64;
 }
 
 /// 32 unsigned bits per lane: phases, random states, floating-point encodings.
@@ -279,6 +281,10 @@ impl<S: InstructionSet> LaneMask<Mono<S>> for MonoMask {
     #[inline(always)]
     fn lane(self, index: usize) -> bool {
         index == 0 && self.0
+    }
+    #[inline(always)]
+    fn bits(self) -> u64 {
+        u64::from(self.0)
     }
 }
 
@@ -519,7 +525,11 @@ macro_rules! wide_lanes {
             }
             #[inline(always)]
             fn lane(self, index: usize) -> bool {
-                index < $count && self.0.to_bitmask() >> index & 1 == 1
+                index < $count && self.bits() >> index & 1 == 1
+            }
+            #[inline(always)]
+            fn bits(self) -> u64 {
+                self.0.to_bitmask()
             }
         }
 

@@ -144,9 +144,7 @@ pub fn signed_turns<V: Lanes>(phase: V::Bits) -> V {
 #[inline(always)]
 pub fn sin_within_a_turn<V: Lanes>(turn: V) -> V {
     // Folds -1/2..1/2 into -1/4..1/4: sin(pi - a) = sin a.
-    let folded = turn.abs().gt(V::splat(0.25));
-    let half = turn.lt(V::splat(0.0)).select(V::splat(-0.5), V::splat(0.5));
-    let turn = folded.select(half - turn, turn);
+    let turn = turn.min(V::splat(0.5) - turn).max(V::splat(-0.5) - turn);
     turn * polynomial(
         turn * turn,
         [

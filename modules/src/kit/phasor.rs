@@ -7,7 +7,7 @@ use crate::MAX_FRAMES;
 use crate::contract::Signal;
 use crate::kit::crossing::Rises;
 use crate::kit::math::{MIDDLE_C, exp2};
-use crate::kit::settled::settled;
+use crate::kit::settled::{any_differ, settled};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 
 /// Turns of a phase in one of its 2^32 steps.
@@ -38,6 +38,8 @@ pub struct Phasor<V: Lanes> {
     last_step: V,
     sync: Rises<V>,
     fresh: bool,
+    /// Pitch, fine tuning, modulation and its depth of the last even movement, and its step.
+    held: Option<([V; 4], V)>,
     /// Turns a frame of middle C.
     middle_c: f32,
 }
@@ -81,6 +83,7 @@ impl<V: Lanes> Phasor<V> {
             last_step: V::splat(0.0),
             sync: Rises::from(V::splat(0.0)),
             fresh: true,
+            held: None,
             middle_c: (f64::from(MIDDLE_C) / f64::from(sample_rate)) as f32,
         }
     }
@@ -104,6 +107,21 @@ impl<V: Lanes> Phasor<V> {
     #[inline(always)]
     fn modulated(base: V, fm: V, fm_depth: V) -> V {
         (base * fm_depth.mul_add(fm, V::splat(1.0))).clamp(-FASTEST, FASTEST)
+    }
+
+    /// The step at a pitch, fine tuning, modulation and its depth that mostly are those of the last
+    /// call.
+    #[inline(always)]
+    fn hold(&mut self, controls: [V; 4]) -> V {
+        if let Some((held, step)) = &self.held
+            && !any_differ(held, &controls)
+        {
+            return *step;
+        }
+        let [pitch, fine, fm, fm_depth] = controls;
+        let step = Self::modulated(self.base(pitch, fine), fm, fm_depth);
+        self.held = Some((controls, step));
+        step
     }
 
     /// Starts a fresh phase so that its first frame is `start`. Gives the first frame with a past.
@@ -130,7 +148,7 @@ impl<V: Lanes> Phasor<V> {
         if !self.fresh && self.sync.would_rise(sync) {
             return None;
         }
-        let step = Self::modulated(self.base(pitch, fine), fm, fm_depth);
+        let step = self.hold([pitch, fine, fm, fm_depth]);
         if !self.fresh && (step - self.last_step).abs().gt(V::splat(0.0)).any() {
             return None;
         }
@@ -227,15 +245,43 @@ impl<V: Lanes> Phasor<V> {
 }
 
 impl<V: Lanes> Steady<V> {
-    /// Writes the phase as others sync to it.
+    /// Writes a wave, given as a function of the phase.
     #[inline(always)]
-    pub fn write_sync(&self, out: &mut [V]) {
+    pub fn write(&self, out: &mut [V], wave: impl Fn(V::Bits) -> V) {
         let increment = self.step.to_phase();
         let mut phase = self.before;
         for out in out {
             phase = phase.wrapping_add(increment);
-            *out = signed(phase);
+            *out = wave(phase);
         }
+    }
+
+    /// Writes the phase as others sync to it.
+    #[inline(always)]
+    pub fn write_sync(&self, out: &mut [V]) {
+        self.write(
+            out,
+            #[inline(always)]
+            |phase| signed(phase),
+        );
+    }
+
+    /// The lanes, as bits, that may pass a whole turn in this call, for a wave whose break lies at
+    /// phase `offset`. The others do not.
+    #[inline(always)]
+    pub fn may_pass(&self, offset: V::Bits, frames: usize) -> u64 {
+        let travel = self.step.to_phase();
+        let at = self
+            .before
+            .wrapping_add(travel.wrapping_mul(V::Bits::splat(self.first as u32)))
+            .wrapping_sub(offset);
+        let left = frames.saturating_sub(self.first) as f32;
+        let travel = V::from_signed(travel) * (STEP * left);
+        let backwards = travel.lt(V::splat(0.0));
+        let at = V::from_phase(at);
+        let room = backwards.select(at, V::splat(1.0) - at);
+        // More than both can be off by.
+        room.le(travel.abs() + 1e-5).bits()
     }
 
     /// The whole turns one lane passes in this call, in order of time, for a wave whose break lies
@@ -447,7 +493,7 @@ pub fn passed<V: Lanes>(from: V, travel: V, to: V) -> V::Mask {
 
 /// A phase as a line from -1 to 1 that rises through 0 at the whole turn: what others sync to.
 #[inline(always)]
-pub fn signed<V: Lanes>(phase: V::Bits) -> V {
+fn signed<V: Lanes>(phase: V::Bits) -> V {
     V::from_signed(phase) * (1.0 / 2_147_483_648.0)
 }
 

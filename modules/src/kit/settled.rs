@@ -37,6 +37,16 @@ pub fn differ<V: Lanes>(one: V, other: V) -> bool {
     differs::<V>(one.to_bits() ^ other.to_bits())
 }
 
+/// Whether any lane of any of some values differs in any bit.
+#[inline(always)]
+pub fn any_differ<V: Lanes, const N: usize>(some: &[V; N], others: &[V; N]) -> bool {
+    let mut difference = V::Bits::splat(0);
+    for (one, other) in some.iter().zip(others) {
+        difference = difference | (one.to_bits() ^ other.to_bits());
+    }
+    differs::<V>(difference)
+}
+
 #[inline(always)]
 fn differs<V: Lanes>(bits: V::Bits) -> bool {
     V::from_signed(bits).abs().gt(V::splat(0.0)).any()

@@ -51,7 +51,11 @@ impl<V: Lanes> Breaks<V> {
     /// The value of one lane jumped by `size`, `age` frames (0 to 1) before frame `frame` of this call.
     #[inline(always)]
     pub fn jump(&mut self, frame: usize, lane: usize, age: f32, size: f32) {
-        self.add(frame, lane, &reading(&self.kernel.residuals[0], age, size));
+        self.add(
+            frame,
+            lane,
+            &reading::<V>(&self.kernel.residuals[0], age, size),
+        );
     }
 
     /// The slope of one lane changed by `change` per frame, `age` frames before frame `frame`.
@@ -60,7 +64,7 @@ impl<V: Lanes> Breaks<V> {
         self.add(
             frame,
             lane,
-            &reading(&self.kernel.residuals[1], age, change),
+            &reading::<V>(&self.kernel.residuals[1], age, change),
         );
     }
 
@@ -107,7 +111,7 @@ impl<V: Lanes> Breaks<V> {
         let jumps = age.ge(V::splat(0.0));
         let mut fade = [V::splat(0.0); TAPS];
         for lane in (0..V::COUNT).filter(|lane| jumps.lane(*lane)) {
-            let row = reading(&self.kernel.residuals[0], age.lane(lane), 1.0);
+            let row = reading::<V>(&self.kernel.residuals[0], age.lane(lane), 1.0);
             for (fade, row) in fade.iter_mut().zip(row) {
                 fade.set_lane(lane, row);
             }
@@ -142,11 +146,12 @@ impl<V: Lanes> Breaks<V> {
     }
 
     /// Corrects a naive wave, the frames of one call, and moves on behind them.
+    ///
+    /// The wave must be free of negative zeros: whether a call without breaks adds nothing or is
+    /// left alone would show where calls are cut.
     #[inline(always)]
     pub fn correct(&mut self, wave: &mut [V]) {
         if self.reach == 0 {
-            // What adding nothing does to a negative zero, so that cuts do not show.
-            wave.iter_mut().for_each(|value| *value = *value + 0.0);
             return;
         }
         for (value, correction) in wave.iter_mut().zip(&self.pending) {
@@ -161,14 +166,29 @@ impl<V: Lanes> Breaks<V> {
 
 /// A row of the table at any moment, times `size`.
 #[inline(always)]
-fn reading(rows: &[[f32; TAPS]; MOMENTS + 1], age: f32, size: f32) -> [f32; TAPS] {
+fn reading<V: Lanes>(rows: &[[f32; TAPS]; MOMENTS + 1], age: f32, size: f32) -> [f32; TAPS] {
     let moment = age.clamp(0.0, 1.0) * MOMENTS as f32;
-    let row = (moment as usize).min(MOMENTS - 1);
-    let share = moment - row as f32;
+    // By way of 32 bits with a sign, which is one instruction.
+    let row = (moment as i32 as usize).min(MOMENTS - 1);
+    let share = moment - row as i32 as f32;
     let (before, after) = (size * (1.0 - share), size * share);
+    let mut reading = [0.0; TAPS];
+    // In vectors by hand: the compiler takes it apart where what follows is not one.
+    let (before, after) = (V::Wide::splat(before), V::Wide::splat(after));
     let (low, high) = (&rows[row], &rows[row + 1]);
-    core::array::from_fn(
-        #[inline(always)]
-        |tap| low[tap] * before + high[tap] * after,
-    )
+    for part in 0..TAPS / V::Wide::COUNT {
+        let taps = part * V::Wide::COUNT..(part + 1) * V::Wide::COUNT;
+        let value = load::<V::Wide>(&low[taps.clone()]) * before
+            + load::<V::Wide>(&high[taps.clone()]) * after;
+        reading[taps].copy_from_slice(value.as_slice());
+    }
+    reading
+}
+
+/// As many floats as there are lanes.
+#[inline(always)]
+fn load<V: Lanes>(values: &[f32]) -> V {
+    let mut lanes = V::splat(0.0);
+    lanes.as_mut_slice().copy_from_slice(values);
+    lanes
 }

@@ -3,13 +3,16 @@
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady, Stretch, passed, signed};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, Stretch, passed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{
     Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
 };
+
+/// The second output in the spec.
+const SYNC: usize = 1;
 
 /// Pulse oscillator with band-limited steps.
 ///
@@ -91,16 +94,27 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
             sync,
         };
         let width = settled(width);
-        let still = width.constant().filter(|width| {
-            self.phasor.is_fresh() || (*width - self.last_width).abs().le(V::splat(0.0)).all()
-        });
-        let steady =
-            still.and_then(|width| Some((self.phasor.steady(cx.frames, controls)?, width)));
+        // Without closures: what runs in one is not sure to keep the instruction set.
+        let mut steady = None;
+        if let Some(width) = width.constant()
+            && (self.phasor.is_fresh() || (width - self.last_width).abs().le(V::splat(0.0)).all())
+            && let Some(even) = self.phasor.steady(cx.frames, controls)
+        {
+            steady = Some((even, width));
+        }
         match steady {
-            Some((steady, width)) => self.draw_steady(steady, width, out, sync_out),
+            Some((steady, width)) => {
+                if cx.wanted.has(SYNC) {
+                    steady.write_sync(sync_out);
+                }
+                self.draw_steady(steady, width, out);
+            }
             None => {
                 let moving = self.phasor.moving(cx.frames, controls);
-                self.draw_moving(&moving, width, out, sync_out);
+                if cx.wanted.has(SYNC) {
+                    moving.write_sync(sync_out);
+                }
+                self.draw_moving(&moving, width, out);
             }
         }
         self.breaks.correct(out);
@@ -124,52 +138,49 @@ fn falls<V: Lanes>(moving: &Moving<V>, frame: usize, was: V, is: V) -> V::Mask {
 
 impl<V: Lanes> Pulse<V> {
     #[inline(always)]
-    fn draw_steady(&mut self, steady: Steady<V>, width: V, out: &mut [V], sync: &mut [V]) {
-        let increment = steady.step.to_phase();
-        let mut phase = steady.before;
-        for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
-            phase = phase.wrapping_add(increment);
-            *out = naive(phase, width);
-            *sync = signed(phase);
-        }
+    fn draw_steady(&mut self, steady: Steady<V>, width: V, out: &mut [V]) {
+        steady.write(
+            out,
+            #[inline(always)]
+            |phase| naive(phase, width),
+        );
         self.last_width = width;
         let width = width.to_phase();
-        for lane in 0..V::COUNT {
-            let mut rises = steady.passes(lane, 0);
-            let mut falls = steady.passes(lane, width.lane(lane));
-            let (mut rise, mut fall) = (rises.next(out.len()), falls.next(out.len()));
-            // In order of time, so that sums do not depend on the cuts between calls.
-            loop {
-                let rise_is_next = match (rise, fall) {
-                    (Some(rise), Some(fall)) => rise.frame <= fall.frame,
-                    (rise, _) => rise.is_some(),
-                };
-                if let (true, Some(pass)) = (rise_is_next, rise) {
-                    self.breaks
-                        .jump(pass.frame, lane, pass.age, 2.0 * pass.direction);
-                    rise = rises.next(out.len());
-                } else if let Some(pass) = fall {
-                    self.breaks
-                        .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
-                    fall = falls.next(out.len());
-                } else {
-                    break;
+        let may_pass =
+            steady.may_pass(V::Bits::splat(0), out.len()) | steady.may_pass(width, out.len());
+        each(
+            may_pass,
+            #[inline(always)]
+            |lane| {
+                let mut rises = steady.passes(lane, 0);
+                let mut falls = steady.passes(lane, width.lane(lane));
+                let (mut rise, mut fall) = (rises.next(out.len()), falls.next(out.len()));
+                // In order of time, so that sums do not depend on the cuts between calls.
+                loop {
+                    let rise_is_next = match (rise, fall) {
+                        (Some(rise), Some(fall)) => rise.frame <= fall.frame,
+                        (rise, _) => rise.is_some(),
+                    };
+                    if let (true, Some(pass)) = (rise_is_next, rise) {
+                        self.breaks
+                            .jump(pass.frame, lane, pass.age, 2.0 * pass.direction);
+                        rise = rises.next(out.len());
+                    } else if let Some(pass) = fall {
+                        self.breaks
+                            .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+                        fall = falls.next(out.len());
+                    } else {
+                        break;
+                    }
                 }
-            }
-        }
+            },
+        );
     }
 
     #[inline(always)]
-    fn draw_moving(
-        &mut self,
-        moving: &Moving<V>,
-        width: Signal<'_, V>,
-        out: &mut [V],
-        sync: &mut [V],
-    ) {
-        for (frame, (out, sync)) in out.iter_mut().zip(sync.iter_mut()).enumerate() {
-            *out = naive(moving.phases[frame], width.at(frame));
-            *sync = signed(moving.phases[frame]);
+    fn draw_moving(&mut self, moving: &Moving<V>, width: Signal<'_, V>, out: &mut [V]) {
+        for (frame, (out, phase)) in out.iter_mut().zip(&moving.phases).enumerate() {
+            *out = naive(*phase, width.at(frame));
         }
         let Some(last) = out.len().checked_sub(1) else {
             return;

@@ -116,21 +116,24 @@ impl<V: Lanes> Saw<V> {
 
     #[inline(always)]
     fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V]) {
-        let increment = steady.step.to_phase();
         let delay = self.breaks.delay();
-        let mut phase = steady.before;
-        for out in out.iter_mut() {
-            phase = phase.wrapping_add(increment);
-            *out = naive(phase, steady.step, delay);
-        }
+        steady.write(
+            out,
+            #[inline(always)]
+            |phase| naive(phase, steady.step, delay),
+        );
         self.start(steady.first, steady.before, steady.step);
-        for lane in 0..V::COUNT {
-            let mut passes = steady.passes(lane, 0);
-            while let Some(pass) = passes.next(out.len()) {
-                self.breaks
-                    .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
-            }
-        }
+        each(
+            steady.may_pass(V::Bits::splat(0), out.len()),
+            #[inline(always)]
+            |lane| {
+                let mut passes = steady.passes(lane, 0);
+                while let Some(pass) = passes.next(out.len()) {
+                    self.breaks
+                        .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+                }
+            },
+        );
     }
 
     #[inline(always)]

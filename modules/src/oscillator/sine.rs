@@ -4,7 +4,7 @@ use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
 use crate::kit::math::sin_turns;
-use crate::kit::phasor::{Controls, Moving, Phasor, signed};
+use crate::kit::phasor::{Controls, Moving, Phasor};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
@@ -12,6 +12,8 @@ use crate::spec::{
     Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
 };
 
+/// The second output in the spec.
+const SYNC: usize = 1;
 /// Turns that full feedback bends the phase by.
 const FEEDBACK: f32 = 0.25;
 /// Turns of phase modulation beyond which it is limited; far more than can be heard as such.
@@ -106,35 +108,84 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
             fm_depth,
             sync,
         };
-        let mut scratch = [V::splat(0.0); MAX_FRAMES];
-        let shift = phase_mod.map_with(
-            phase_mod_depth,
-            &mut scratch,
-            cx.frames,
-            |phase_mod, depth| (phase_mod * depth).clamp(-MOST, MOST),
-        );
+        let mut scratch;
+        let shift = match (phase_mod.constant(), phase_mod_depth.constant()) {
+            (Some(phase_mod), Some(depth)) => Signal::Constant(shift_of(phase_mod, depth)),
+            _ => {
+                scratch = [V::splat(0.0); MAX_FRAMES];
+                phase_mod.map_with(phase_mod_depth, &mut scratch, cx.frames, shift_of)
+            }
+        };
+        let none = V::splat(0.0);
+        let pure = settled(feedback)
+            .constant()
+            .is_some_and(|feedback| feedback.abs().le(none).all());
         // Late as the corrections of all oscillators are, so that waves of one pitch stay together.
         let late = V::splat(-self.breaks.delay());
         match self.phasor.steady(cx.frames, controls) {
             Some(steady) => {
-                let increment = steady.step.to_phase();
-                let lag = steady.step * late;
-                let mut phase = steady.before;
-                for (frame, (out, sync)) in out.iter_mut().zip(sync_out.iter_mut()).enumerate() {
-                    phase = phase.wrapping_add(increment);
-                    *out = V::from_phase(phase) + lag + shift.at(frame);
-                    *sync = signed(phase);
+                if cx.wanted.has(SYNC) {
+                    steady.write_sync(sync_out);
                 }
-                self.bend(feedback, out);
+                let lag = steady.step * late;
+                match shift {
+                    Signal::Constant(shift) => {
+                        let offset = lag + shift;
+                        if pure {
+                            steady.write(
+                                out,
+                                #[inline(always)]
+                                |phase| wave(turns(phase, offset)),
+                            );
+                        } else {
+                            steady.write(
+                                out,
+                                #[inline(always)]
+                                |phase| turns(phase, offset),
+                            );
+                        }
+                    }
+                    Signal::Frames(shift) => {
+                        let increment = steady.step.to_phase();
+                        let mut phase = steady.before;
+                        for (out, shift) in out.iter_mut().zip(shift) {
+                            phase = phase.wrapping_add(increment);
+                            *out = turns(phase, lag + *shift);
+                        }
+                        if pure {
+                            out.iter_mut().for_each(
+                                #[inline(always)]
+                                |out| *out = wave(*out),
+                            );
+                        }
+                    }
+                }
+                self.finish(pure, feedback, out);
             }
             None => {
                 let moving = self.phasor.moving(cx.frames, controls);
-                for (frame, (out, sync)) in out.iter_mut().zip(sync_out.iter_mut()).enumerate() {
-                    let phase = moving.phases[frame];
-                    *out = V::from_phase(phase) + moving.steps[frame] * late + shift.at(frame);
-                    *sync = signed(phase);
+                if cx.wanted.has(SYNC) {
+                    moving.write_sync(sync_out);
                 }
-                self.bend(feedback, out);
+                let places = moving.phases.iter().zip(&moving.steps);
+                match shift {
+                    Signal::Constant(shift) => {
+                        for (out, (phase, step)) in out.iter_mut().zip(places) {
+                            *out = turns(*phase, *step * late + shift);
+                        }
+                    }
+                    Signal::Frames(shift) => {
+                        for ((out, shift), (phase, step)) in out.iter_mut().zip(shift).zip(places) {
+                            *out = turns(*phase, *step * late + *shift);
+                        }
+                    }
+                }
+                if pure {
+                    for out in out.iter_mut() {
+                        *out = wave(*out);
+                    }
+                }
+                self.finish(pure, feedback, out);
                 self.restart(&moving, shift);
             }
         }
@@ -143,31 +194,42 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
     }
 }
 
+/// Turns by which the phase is shifted.
+#[inline(always)]
+fn shift_of<V: Lanes>(phase_mod: V, depth: V) -> V {
+    (phase_mod * depth).clamp(-MOST, MOST)
+}
+
+/// The wave at so many turns, free of negative zeros as [`Breaks::correct`] wants it.
+#[inline(always)]
+fn wave<V: Lanes>(turns: V) -> V {
+    sin_turns(turns) + 0.0
+}
+
+/// A phase as turns, moved on by some.
+#[inline(always)]
+fn turns<V: Lanes>(phase: V::Bits, offset: V) -> V {
+    V::from_signed(phase).mul_add(V::splat(1.0 / 4_294_967_296.0), offset)
+}
+
 impl<V: Lanes> Sine<V> {
-    /// Turns phases into the wave, in place.
+    /// Turns phases into the wave, in place, unless it is `pure` and so done; remembers its end.
     ///
     /// Feedback takes the mean of the last two frames, which keeps it from hunting between them
     /// (Tomisawa, US patent 4,249,447).
     #[inline(always)]
-    fn bend(&mut self, feedback: Signal<'_, V>, wave: &mut [V]) {
-        let none = V::splat(0.0);
-        if settled(feedback)
-            .constant()
-            .is_some_and(|feedback| feedback.abs().le(none).all())
-        {
-            for value in wave.iter_mut() {
-                *value = sin_turns(*value);
-            }
-            match wave {
+    fn finish(&mut self, pure: bool, feedback: Signal<'_, V>, frames: &mut [V]) {
+        if pure {
+            match frames {
                 [.., second, first] => self.last = [*first, *second],
                 [only] => self.last = [*only, self.last[0]],
                 [] => {}
             }
             return;
         }
-        for (frame, value) in wave.iter_mut().enumerate() {
+        for (frame, value) in frames.iter_mut().enumerate() {
             let bend = feedback.at(frame) * (0.5 * FEEDBACK) * (self.last[0] + self.last[1]);
-            *value = sin_turns(*value + bend);
+            *value = wave(*value + bend);
             self.last = [*value, self.last[0]];
         }
     }

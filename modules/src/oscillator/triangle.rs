@@ -3,13 +3,16 @@
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed, signed};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{
     Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
 };
+
+/// The second output in the spec.
+const SYNC: usize = 1;
 
 /// The shortest time a flank takes, in frames. Shorter ones sound no different.
 const SHORTEST: f32 = 0.5;
@@ -102,21 +105,32 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
             sync,
         };
         let symmetry = settled(symmetry);
-        let still = symmetry.constant().filter(|symmetry| {
-            self.phasor.is_fresh()
-                || (*symmetry - self.last_symmetry)
+        // Without closures: what runs in one is not sure to keep the instruction set.
+        let mut steady = None;
+        if let Some(symmetry) = symmetry.constant()
+            && (self.phasor.is_fresh()
+                || (symmetry - self.last_symmetry)
                     .abs()
                     .le(V::splat(0.0))
-                    .all()
-        });
-        let steady =
-            still.and_then(|symmetry| Some((self.phasor.steady(cx.frames, controls)?, symmetry)));
+                    .all())
+            && let Some(even) = self.phasor.steady(cx.frames, controls)
+        {
+            steady = Some((even, symmetry));
+        }
         self.last_symmetry = symmetry.at(cx.frames.saturating_sub(1));
         match steady {
-            Some((steady, symmetry)) => self.draw_steady(steady, symmetry, out, sync_out),
+            Some((steady, symmetry)) => {
+                if cx.wanted.has(SYNC) {
+                    steady.write_sync(sync_out);
+                }
+                self.draw_steady(steady, symmetry, out);
+            }
             None => {
                 let moving = self.phasor.moving(cx.frames, controls);
-                self.draw_moving(&moving, symmetry, out, sync_out);
+                if cx.wanted.has(SYNC) {
+                    moving.write_sync(sync_out);
+                }
+                self.draw_moving(&moving, symmetry, out);
             }
         }
         self.breaks.correct(out);
@@ -174,16 +188,19 @@ fn highs<V: Lanes>(moving: &Moving<V>, frame: usize, was: V, is: V) -> V::Mask {
 
 impl<V: Lanes> Triangle<V> {
     #[inline(always)]
-    fn draw_steady(&mut self, steady: Steady<V>, symmetry: V, out: &mut [V], sync: &mut [V]) {
+    fn draw_steady(&mut self, steady: Steady<V>, symmetry: V, out: &mut [V]) {
         let (increment, peak) = (steady.step.to_phase(), peak(symmetry, steady.step));
         let (none, late) = (V::splat(0.0), V::splat(-self.breaks.delay()));
-        let mut phase = steady.before;
-        for (out, sync) in out.iter_mut().zip(sync.iter_mut()) {
-            phase = phase.wrapping_add(increment);
-            let (value, slope) = naive(phase, steady.step, peak, none);
-            *out = slope.mul_add(late, value);
-            *sync = signed(phase);
-        }
+        steady.write(
+            out,
+            #[inline(always)]
+            |phase| {
+                let (value, slope) = naive(phase, steady.step, peak, none);
+                slope.mul_add(late, value)
+            },
+        );
+        let frames = V::Bits::splat(out.len() as u32);
+        let phase = steady.before.wrapping_add(increment.wrapping_mul(frames));
         self.last_peak = peak;
         self.last_slope = naive(phase, steady.step, peak, none).1;
         if steady.first > 0 {
@@ -196,38 +213,38 @@ impl<V: Lanes> Triangle<V> {
             self.breaks.start(value, slope);
         }
         let offset = peak.to_phase();
-        for lane in 0..V::COUNT {
-            let change = bend(steady.step.lane(lane), peak.lane(lane));
-            let mut lows = steady.passes(lane, 0);
-            let mut highs = steady.passes(lane, offset.lane(lane));
-            let (mut low, mut high) = (lows.next(out.len()), highs.next(out.len()));
-            // In order of time, so that sums do not depend on the cuts between calls.
-            loop {
-                let low_is_next = match (low, high) {
-                    (Some(low), Some(high)) => low.frame <= high.frame,
-                    (low, _) => low.is_some(),
-                };
-                if let (true, Some(pass)) = (low_is_next, low) {
-                    self.breaks.kink(pass.frame, lane, pass.age, change);
-                    low = lows.next(out.len());
-                } else if let Some(pass) = high {
-                    self.breaks.kink(pass.frame, lane, pass.age, -change);
-                    high = highs.next(out.len());
-                } else {
-                    break;
+        let may_pass =
+            steady.may_pass(V::Bits::splat(0), out.len()) | steady.may_pass(offset, out.len());
+        each(
+            may_pass,
+            #[inline(always)]
+            |lane| {
+                let change = bend(steady.step.lane(lane), peak.lane(lane));
+                let mut lows = steady.passes(lane, 0);
+                let mut highs = steady.passes(lane, offset.lane(lane));
+                let (mut low, mut high) = (lows.next(out.len()), highs.next(out.len()));
+                // In order of time, so that sums do not depend on the cuts between calls.
+                loop {
+                    let low_is_next = match (low, high) {
+                        (Some(low), Some(high)) => low.frame <= high.frame,
+                        (low, _) => low.is_some(),
+                    };
+                    if let (true, Some(pass)) = (low_is_next, low) {
+                        self.breaks.kink(pass.frame, lane, pass.age, change);
+                        low = lows.next(out.len());
+                    } else if let Some(pass) = high {
+                        self.breaks.kink(pass.frame, lane, pass.age, -change);
+                        high = highs.next(out.len());
+                    } else {
+                        break;
+                    }
                 }
-            }
-        }
+            },
+        );
     }
 
     #[inline(always)]
-    fn draw_moving(
-        &mut self,
-        moving: &Moving<V>,
-        symmetry: Signal<'_, V>,
-        out: &mut [V],
-        sync: &mut [V],
-    ) {
+    fn draw_moving(&mut self, moving: &Moving<V>, symmetry: Signal<'_, V>, out: &mut [V]) {
         let (none, late) = (V::splat(0.0), V::splat(-self.breaks.delay()));
         let frames = out.len().min(MAX_FRAMES);
         let Some(last) = frames.checked_sub(1) else {
@@ -254,7 +271,6 @@ impl<V: Lanes> Triangle<V> {
             let (phase, step) = (moving.phases[frame], moving.steps[frame]);
             let (value, slope) = naive(phase, step, is, is - starts[frame]);
             out[frame] = slope.mul_add(late, value);
-            sync[frame] = signed(phase);
             slopes[frame] = slope;
         }
         let mut last_slope = self.last_slope;
