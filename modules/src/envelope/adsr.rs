@@ -3,6 +3,7 @@
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::edge::{Edges, is_high, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
+use crate::kit::settled::any_differ;
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, unit};
@@ -29,7 +30,19 @@ pub struct Adsr<V: Lanes> {
     segment: Segment<V>,
     gate: Edges<V>,
     retrigger: Edges<V>,
+    /// The times and curves of the last call, if none of them moved in it.
+    held: Option<[V; 5]>,
     sample_rate: f32,
+}
+
+/// The values of some signals if none of them moves.
+#[inline(always)]
+fn constants<V: Lanes, const N: usize>(signals: In<'_, V, N>) -> Option<[V; N]> {
+    let mut values = [V::splat(0.0); N];
+    for (value, signal) in values.iter_mut().zip(signals) {
+        *value = signal.constant()?;
+    }
+    Some(values)
 }
 
 /// The courses of the three timed stages at one frame.
@@ -172,6 +185,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             segment: Segment::resting(),
             gate: Edges::new(),
             retrigger: Edges::new(),
+            held: None,
             sample_rate: setup.sample_rate,
         }
     }
@@ -201,48 +215,56 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
     ) {
         let frames = cx.frames;
         let turns = self.gate.turns(gate, frames) | self.retrigger.turns(retrigger, frames);
-        let still = [attack, decay, release, attack_curve, decay_curve]
-            .iter()
-            .all(|param| param.constant().is_some());
+        let held = constants([attack, decay, release, attack_curve, decay_curve]);
+        let still = held.is_some();
+        // A segment knows the course it runs, unless that has moved since.
+        let unmoved = match (&self.held, &held) {
+            (Some(before), Some(now)) => !any_differ(before, now),
+            _ => false,
+        };
+        self.held = held;
         if cx.wanted.has(END) {
             end.fill(V::splat(0.0));
         }
         let mut frame = 0;
         while frame < frames {
-            let (attack_bend, decay_bend) = (attack_curve.at(frame), decay_curve.at(frame));
-            let courses = Courses {
-                attack: Course::new(attack.at(frame), attack_bend, self.sample_rate),
-                decay: Course::new(decay.at(frame), decay_bend, self.sample_rate),
-                release: Course::new(release.at(frame), decay_bend, self.sample_rate),
-            };
-            if frame == 0 || !still {
-                self.segment.follow(courses.of(self.stage));
-            }
-            let mut released = self.proceed(&courses);
-            if turns >> frame & 1 == 1 {
-                let level = self
-                    .segment
-                    .level(self.sustains().select(sustain.at(frame), self.target()));
-                let mode = position(mode.at(frame));
-                let mut attacks = self.gate.rises_at(gate, frame);
-                if mode != LEGATO {
-                    attacks = attacks
-                        | (self.retrigger.rises_at(retrigger, frame) & is_high(gate.at(frame)));
-                }
-                let from = if mode == FROM_ZERO {
-                    V::splat(0.0)
-                } else {
-                    level
+            let turning = turns >> frame & 1 == 1;
+            if turning || !unmoved || self.segment.ended().any() {
+                let (attack_bend, decay_bend) = (attack_curve.at(frame), decay_curve.at(frame));
+                let courses = Courses {
+                    attack: Course::new(attack.at(frame), attack_bend, self.sample_rate),
+                    decay: Course::new(decay.at(frame), decay_bend, self.sample_rate),
+                    release: Course::new(release.at(frame), decay_bend, self.sample_rate),
                 };
-                self.segment.start(attacks, from, courses.attack);
-                self.enter(attacks, ATTACK);
-                let releases = self.gate.falls_at(gate, frame);
-                self.segment.start(releases, level, courses.release);
-                self.enter(releases, RELEASE);
-                released = released | self.proceed(&courses);
-            }
-            if cx.wanted.has(END) {
-                pulse(end, frame, released);
+                if frame == 0 || !still {
+                    self.segment.follow(courses.of(self.stage));
+                }
+                let mut released = self.proceed(&courses);
+                if turning {
+                    let level = self
+                        .segment
+                        .level(self.sustains().select(sustain.at(frame), self.target()));
+                    let mode = position(mode.at(frame));
+                    let mut attacks = self.gate.rises_at(gate, frame);
+                    if mode != LEGATO {
+                        attacks = attacks
+                            | (self.retrigger.rises_at(retrigger, frame) & is_high(gate.at(frame)));
+                    }
+                    let from = if mode == FROM_ZERO {
+                        V::splat(0.0)
+                    } else {
+                        level
+                    };
+                    self.segment.start(attacks, from, courses.attack);
+                    self.enter(attacks, ATTACK);
+                    let releases = self.gate.falls_at(gate, frame);
+                    self.segment.start(releases, level, courses.release);
+                    self.enter(releases, RELEASE);
+                    released = released | self.proceed(&courses);
+                }
+                if cx.wanted.has(END) {
+                    pulse(end, frame, released);
+                }
             }
 
             let next = if still {

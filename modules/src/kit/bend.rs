@@ -1,6 +1,6 @@
 //! Ways from 0 to 1 that are straight or bent like the charge of a capacitor.
 
-use crate::kit::math::exp2_minus_1;
+use crate::kit::math::{exp2_minus_1, exp2_minus_1_within};
 use crate::lanes::{LaneMask, Lanes};
 
 /// How many octaves a full bend's exponential falls from start to end: 60 dB.
@@ -57,7 +57,18 @@ impl<V: Lanes> Bend<V> {
     /// How far the way has come at a share of its time, 0..1.
     #[inline(always)]
     pub fn at(self, time: V) -> V {
-        let bent = exp2_minus_1(self.octaves * time) * self.norm;
+        self.bent(time, exp2_minus_1(self.octaves * time))
+    }
+
+    /// [`Bend::at`] for what cannot lie far outside 0..1, which is faster.
+    #[inline(always)]
+    pub fn within(self, time: V) -> V {
+        self.bent(time, exp2_minus_1_within(self.octaves * time))
+    }
+
+    #[inline(always)]
+    fn bent(self, time: V, risen: V) -> V {
+        let bent = risen * self.norm;
         self.octaves.abs().gt(V::splat(0.0)).select(bent, time)
     }
 }

@@ -37,11 +37,10 @@ const EXP2: [f32; 6] = [
     0.000_153_458_1,
 ];
 
-/// What is left of `x`, limited to ±126, beside the nearest integer, and that integer in the place of a
+/// What is left of `x`, within ±126, beside the nearest integer, and that integer in the place of a
 /// float's exponent.
 #[inline(always)]
 fn split_octaves<V: Lanes>(x: V) -> (V, V::Bits) {
-    let x = x.clamp(-126.0, 126.0);
     let shifted = x + ROUND;
     let exponent = shifted
         .to_bits()
@@ -81,7 +80,7 @@ pub fn peak<V: Lanes>(frames: &[V]) -> V {
 /// 2^x, relative error below 3e-7; `x` is limited to ±126.
 #[inline(always)]
 pub fn exp2<V: Lanes>(x: V) -> V {
-    let (rest, exponent) = split_octaves(x);
+    let (rest, exponent) = split_octaves(x.clamp(-126.0, 126.0));
     let mantissa = polynomial(rest, EXP2).mul_add(rest, V::splat(1.0));
     V::from_bits(mantissa.to_bits().wrapping_add(exponent))
 }
@@ -89,6 +88,12 @@ pub fn exp2<V: Lanes>(x: V) -> V {
 /// 2^x - 1, relative error below 1e-6 however small `x` is; `x` is limited to ±126.
 #[inline(always)]
 pub fn exp2_minus_1<V: Lanes>(x: V) -> V {
+    exp2_minus_1_within(x.clamp(-126.0, 126.0))
+}
+
+/// [`exp2_minus_1`] for `x` within ±126.
+#[inline(always)]
+pub fn exp2_minus_1_within<V: Lanes>(x: V) -> V {
     let (rest, exponent) = split_octaves(x);
     // Without the cancellation that subtracting from `exp2` would bring.
     let mantissa = rest * polynomial(rest, EXP2);

@@ -149,6 +149,9 @@ impl<V: Lanes> Segment<V> {
     pub fn frames_left(&self, limit: usize) -> usize {
         let left = self.end - self.count;
         let mut least = limit as f32;
+        if !left.lt(V::splat(least)).any() {
+            return limit;
+        }
         for lane in left.as_slice() {
             least = if *lane < least { *lane } else { least };
         }
@@ -159,7 +162,7 @@ impl<V: Lanes> Segment<V> {
     fn level_after(&self, frames: f32, to: V) -> V {
         let done = self
             .way
-            .at((self.count + frames).mul_add(self.step, self.base));
+            .within((self.count + frames).mul_add(self.step, self.base));
         (self.from - to).mul_add(V::splat(1.0) - done, to)
     }
 
@@ -183,13 +186,27 @@ impl<V: Lanes> Segment<V> {
         target: Signal<'_, V>,
     ) {
         if let Some(target) = target.constant() {
-            self.run_to(out, |_| tracks.select(target, to));
+            let to = tracks.select(target, to);
+            if self.rests().all() {
+                out.fill(to);
+            } else {
+                self.run_to(
+                    out,
+                    #[inline(always)]
+                    |_| to,
+                );
+            }
         } else {
-            self.run_to(out, |frame| tracks.select(target.at(first + frame), to));
+            self.run_to(
+                out,
+                #[inline(always)]
+                |frame| tracks.select(target.at(first + frame), to),
+            );
         }
         self.count += V::splat(out.len() as f32);
     }
 
+    // Counts frames by way of 32 bits: vectors have no conversion from 64.
     #[inline(always)]
     fn run_to(&self, out: &mut [V], to: impl Fn(usize) -> V) {
         if self.rests().all() {
@@ -201,13 +218,13 @@ impl<V: Lanes> Segment<V> {
             for (frame, out) in out.iter_mut().enumerate() {
                 let (to, done) = (
                     to(frame),
-                    (self.count + frame as f32).mul_add(self.step, self.base),
+                    (self.count + frame as i32 as f32).mul_add(self.step, self.base),
                 );
                 *out = (self.from - to).mul_add(V::splat(1.0) - done, to);
             }
         } else {
             for (frame, out) in out.iter_mut().enumerate() {
-                *out = self.level_after(frame as f32, to(frame));
+                *out = self.level_after(frame as i32 as f32, to(frame));
             }
         }
     }
