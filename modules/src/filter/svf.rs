@@ -487,9 +487,9 @@ impl<V: Lanes> Svf<V> {
         if !wants_poles(wanted) {
             return;
         }
-        let mut poles_rows = [[V::splat(0.0); N]; 2];
+        let (mut scales, mut magnitudes) = ([V::splat(0.0); N], [V::splat(0.0); N]);
         for frame in 0..count {
-            [poles_rows[0][frame], poles_rows[1][frame]] = match held {
+            [scales[frame], magnitudes[frame]] = match held {
                 Some(held) => held.poles,
                 None => poles(at(rows, frame)),
             };
@@ -498,7 +498,7 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in band[..count].iter_mut().enumerate() {
                 let shares = match held {
                     Some(held) => held.band,
-                    None => band_shares(at(rows, frame), column(&poles_rows, frame)),
+                    None => band_shares(at(rows, frame), [scales[frame], magnitudes[frame]]),
                 };
                 *out = band_pass(shares, pair(bands, frame));
             }
@@ -508,7 +508,7 @@ impl<V: Lanes> Svf<V> {
             for frame in 0..count {
                 highs[frame + 1] = bare_high(
                     at(rows, frame),
-                    column(&poles_rows, frame),
+                    [scales[frame], magnitudes[frame]],
                     inputs[frame],
                     bands[frame],
                     lows[frame],
@@ -520,7 +520,7 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in high[..count].iter_mut().enumerate() {
                 let taps = match held {
                     Some(held) => held.high,
-                    None => high_taps(at(rows, frame), column(&poles_rows, frame)),
+                    None => high_taps(at(rows, frame), [scales[frame], magnitudes[frame]]),
                 };
                 *out = high_pass(taps, pair(&highs, frame));
             }
@@ -538,7 +538,7 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in notch[..count].iter_mut().enumerate() {
                 let tap = match held {
                     Some(held) => held.notch,
-                    None => notch_tap(at(rows, frame), column(&poles_rows, frame)),
+                    None => notch_tap(at(rows, frame), [scales[frame], magnitudes[frame]]),
                 };
                 *out = notch_of(tap, pair(&notches, frame));
             }
@@ -547,7 +547,7 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in all_pass[..count].iter_mut().enumerate() {
                 let share = match held {
                     Some(held) => held.all_pass,
-                    None => phase_share(at(rows, frame), column(&poles_rows, frame)),
+                    None => phase_share(at(rows, frame), [scales[frame], magnitudes[frame]]),
                 };
                 *out = all_pass_of(share, inputs[frame], pair(bands, frame));
             }
