@@ -2,9 +2,10 @@
 
 use core::f32::consts::TAU;
 
-use crate::contract::{Cx, In, Module, Out, Setup};
-use crate::kit::corner::{Corner, HIGHEST, STAGE, audio_at, column, gather_audio, tabulate};
+use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
+use crate::kit::corner::{Corner, HIGHEST, copy_audio};
 use crate::kit::matched::{MEETING, one_minus_exp, taps};
+use crate::kit::settled::differ;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
@@ -18,81 +19,147 @@ pub struct OnePole<V: Lanes> {
     charge: V,
     /// How far the input stood above it one frame ago.
     last_rise: V,
+    held: Option<Held<V>>,
     radians_per_hertz: f32,
 }
 
-/// The loss of the charge in a frame, the share of the rise in `low`, and those of this and the
-/// last rise in `high`.
-type Coefficients<V> = [V; 4];
+const LOW: usize = 0;
+const HIGH: usize = 1;
 
-#[inline(always)]
-fn coefficients<V: Lanes>(corner: V) -> Coefficients<V> {
-    let loss = one_minus_exp(corner);
-    let decay = V::splat(1.0) - loss;
-    let square = corner * corner;
-    // What the pole takes from the prototype's squared magnitudes where they are met.
-    let scale = decay.mul_add(decay, V::splat(1.0)) / (square + MEETING * MEETING);
-    let straight = loss * 0.5;
-    let skewed = (square * scale * 0.5 - straight * straight)
-        .max(V::splat(0.0))
-        .sqrt();
-    let [high, last_high] = taps(loss / corner, scale * (0.5 * MEETING * MEETING));
-    [loss, straight + skewed, high, last_high]
+/// What a corner that does not move comes to, kept from call to call.
+#[derive(Clone, Copy)]
+struct Held<V> {
+    corner: V,
+    wanted: Wanted,
+    loss: V,
+    /// Those of outputs that are not read are 0.
+    low: V,
+    high: [V; 2],
 }
 
-/// Low and high, from the charge before the frame and the rises of the last frame and this one.
+/// What the pole takes from the prototype's squared magnitudes where they are met.
 #[inline(always)]
-fn outputs<V: Lanes>([_, share, now, before]: Coefficients<V>, charge: V, rises: [V; 2]) -> [V; 2] {
-    [
-        share.mul_add(rises[1], charge),
-        now.mul_add(rises[1], before * rises[0]),
-    ]
+fn taken<V: Lanes>(corner: V, loss: V) -> V {
+    let decay = V::splat(1.0) - loss;
+    decay.mul_add(decay, V::splat(1.0)) / (corner * corner + MEETING * MEETING)
+}
+
+/// The share of the rise in low, besides the charge, from the corner and the loss of the charge in
+/// a frame.
+#[inline(always)]
+fn low_share<V: Lanes>(corner: V, loss: V, taken: V) -> V {
+    let straight = loss * 0.5;
+    let skewed = corner * corner * taken * 0.5 - straight * straight;
+    straight + skewed.max(V::splat(0.0)).sqrt()
+}
+
+/// The shares of this and the last rise in high.
+#[inline(always)]
+fn high_taps<V: Lanes>(corner: V, loss: V, taken: V) -> [V; 2] {
+    taps(loss / corner, taken * (0.5 * MEETING * MEETING))
 }
 
 impl<V: Lanes> OnePole<V> {
+    /// What a call comes to in which the corner does not move.
+    #[inline(always)]
+    fn hold(&mut self, corner: V, wanted: Wanted) -> Held<V> {
+        if let Some(held) = self.held
+            && held.wanted == wanted
+            && !differ(held.corner, corner)
+        {
+            return held;
+        }
+        let none = V::splat(0.0);
+        let loss = one_minus_exp(corner);
+        let taken = taken(corner, loss);
+        let mut held = Held {
+            corner,
+            wanted,
+            loss,
+            low: none,
+            high: [none; 2],
+        };
+        if wanted.has(LOW) {
+            held.low = low_share(corner, loss, taken);
+        }
+        if wanted.has(HIGH) {
+            held.high = high_taps(corner, loss, taken);
+        }
+        self.held = Some(held);
+        held
+    }
+
     /// Lets the charge follow the input; gives the charge before it and the rise.
     #[inline(always)]
-    fn follow(&mut self, [loss, ..]: Coefficients<V>, input: V) -> [V; 2] {
+    fn follow(&mut self, loss: V, input: V) -> [V; 2] {
         let charge = self.charge;
         let rise = input - charge;
         self.charge = loss.mul_add(rise, charge);
         [charge, rise]
     }
 
-    /// One frame; for voices side by side, which fill the vectors by themselves.
+    /// All frames of a call, in stages of one frame less than `N`: short enough that the processor
+    /// begins one before it is through with the charge of the last.
+    ///
+    /// Only the charge goes frame by frame. All else waits for no other frame: of one voice it
+    /// fills the vectors with frames, and of many it overlaps.
     #[inline(always)]
-    fn step(&mut self, coefficients: Coefficients<V>, input: V) -> [V; 2] {
-        let [charge, rise] = self.follow(coefficients, input);
-        let rises = [self.last_rise, rise];
-        self.last_rise = rise;
-        outputs(coefficients, charge, rises)
-    }
-
-    /// A stage of one voice: only the charge goes frame by frame, the rest fills vectors with
-    /// frames.
-    #[inline(always)]
-    fn stage(
+    fn run<const N: usize>(
         &mut self,
-        inputs: &[V; STAGE],
-        at: impl Fn(usize) -> Coefficients<V>,
+        wanted: Wanted,
+        input: Signal<'_, V>,
+        corner: Corner<'_, V>,
+        held: Option<Held<V>>,
         [low, high]: Out<'_, V, 2>,
     ) {
-        let count = low.len().min(STAGE);
-        let mut charges = [V::splat(0.0); STAGE];
-        let mut rises = [V::splat(0.0); STAGE + 1];
-        rises[0] = self.last_rise;
-        for frame in 0..count {
-            let [charge, rise] = self.follow(at(frame), inputs[frame]);
-            (charges[frame], rises[frame + 1]) = (charge, rise);
+        let none = [V::splat(0.0); N];
+        let (mut corners, mut losses, mut parts, mut charges) = (none, none, none, none);
+        // From one frame before on; those of this stage are inputs at first.
+        let mut rises = none;
+        let frames = low.len();
+        let mut start = 0;
+        while start < frames {
+            let count = (frames - start).min(N - 1);
+            let end = start + count;
+            rises[0] = self.last_rise;
+            copy_audio(input, start, &mut rises[1..=count]);
+            if let Some(held) = held {
+                for frame in 0..count {
+                    [charges[frame], rises[frame + 1]] = self.follow(held.loss, rises[frame + 1]);
+                }
+            } else {
+                corner.write(start, &mut corners[..count]);
+                let results = losses.iter_mut().zip(&mut parts);
+                for ((loss, part), corner) in results.zip(&corners).take(count) {
+                    *loss = one_minus_exp(*corner);
+                    *part = taken(*corner, *loss);
+                }
+                for frame in 0..count {
+                    [charges[frame], rises[frame + 1]] =
+                        self.follow(losses[frame], rises[frame + 1]);
+                }
+            }
+            self.last_rise = rises[count];
+            if wanted.has(LOW) {
+                for (frame, out) in low[start..end].iter_mut().enumerate() {
+                    let share = match held {
+                        Some(held) => held.low,
+                        None => low_share(corners[frame], losses[frame], parts[frame]),
+                    };
+                    *out = share.mul_add(rises[frame + 1], charges[frame]);
+                }
+            }
+            if wanted.has(HIGH) {
+                for (frame, out) in high[start..end].iter_mut().enumerate() {
+                    let [now, before] = match held {
+                        Some(held) => held.high,
+                        None => high_taps(corners[frame], losses[frame], parts[frame]),
+                    };
+                    *out = now.mul_add(rises[frame + 1], before * rises[frame]);
+                }
+            }
+            start = end;
         }
-        self.last_rise = rises[count];
-        let mut results = [[V::splat(0.0); STAGE]; 2];
-        for frame in 0..STAGE {
-            [results[0][frame], results[1][frame]] =
-                outputs(at(frame), charges[frame], [rises[frame], rises[frame + 1]]);
-        }
-        low.copy_from_slice(&results[0][..count]);
-        high.copy_from_slice(&results[1][..count]);
     }
 }
 
@@ -138,6 +205,7 @@ impl<V: Lanes> Module<V, 2, 2, 2> for OnePole<V> {
         OnePole {
             charge: V::splat(0.0),
             last_rise: V::splat(0.0),
+            held: None,
             radians_per_hertz: TAU / setup.sample_rate,
         }
     }
@@ -158,44 +226,12 @@ impl<V: Lanes> Module<V, 2, 2, 2> for OnePole<V> {
         let corner = Corner::new(cutoff, pitch, track, self.radians_per_hertz, HIGHEST);
         let mut held = None;
         if let Some(corner) = corner.constant() {
-            held = Some(coefficients(corner));
+            held = Some(self.hold(corner, cx.wanted));
         }
         if V::COUNT > 1 {
-            for frame in 0..cx.frames {
-                let coefficients = match held {
-                    Some(held) => held,
-                    None => coefficients(corner.at(frame)),
-                };
-                [low[frame], high[frame]] = self.step(coefficients, audio_at(input, frame));
-            }
-            return;
-        }
-        let mut start = 0;
-        while start < cx.frames {
-            let end = cx.frames.min(start + STAGE);
-            let inputs = gather_audio(input, start);
-            let outputs = [&mut low[start..end], &mut high[start..end]];
-            if let Some(held) = held {
-                self.stage(
-                    &inputs,
-                    #[inline(always)]
-                    |_| held,
-                    outputs,
-                );
-            } else {
-                let corners = corner.stage(start);
-                let table = tabulate(
-                    #[inline(always)]
-                    |frame| coefficients(corners[frame]),
-                );
-                self.stage(
-                    &inputs,
-                    #[inline(always)]
-                    |frame| column(&table, frame),
-                    outputs,
-                );
-            }
-            start = end;
+            self.run::<9>(cx.wanted, input, corner, held, [low, high]);
+        } else {
+            self.run::<33>(cx.wanted, input, corner, held, [low, high]);
         }
     }
 }

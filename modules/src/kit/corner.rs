@@ -65,16 +65,6 @@ pub fn audio_at<V: Lanes>(signal: Signal<'_, V>, frame: usize) -> V {
     signal.at(frame).clamp(-LOUDEST, LOUDEST)
 }
 
-/// A stage of an audio input, limited to what a filter takes.
-#[inline(always)]
-pub fn gather_audio<V: Lanes>(signal: Signal<'_, V>, start: usize) -> [V; STAGE] {
-    let mut stage = gather(signal, start);
-    for value in &mut stage {
-        *value = value.clamp(-LOUDEST, LOUDEST);
-    }
-    stage
-}
-
 /// A corner in radians per frame: `cutoff * 2^(pitch * track)`, limited to what a filter can
 /// follow.
 #[derive(Clone, Copy)]
