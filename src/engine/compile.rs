@@ -15,6 +15,7 @@ use super::buffers::{BlockPool, Sharing};
 use super::domains::Domains;
 use super::faults::FaultBoard;
 use super::graph::{Graph, Target, Unit, Wire};
+use super::loads::{Audience, LoadBoard};
 use super::params::Param;
 use super::plan::{
     Act, Domain, Late, Loop, Mix, Node, NodeState, Place, Plan, Range, Rest, Sleeper, Step, Tables,
@@ -824,6 +825,7 @@ impl<'a> Builder<'a> {
             keys,
             blocks: Blocks::new(self.pool.lines()),
             faults: Arc::new(faults),
+            loads: LoadBoard::of(graph, units, &Audience::default()),
         }
     }
 }

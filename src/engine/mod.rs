@@ -10,6 +10,7 @@ mod domains;
 mod faults;
 mod graph;
 pub mod handover;
+mod loads;
 mod params;
 mod plan;
 mod player;
@@ -23,6 +24,7 @@ mod voices;
 
 pub use compile::{CompileError, compile};
 pub use faults::{Fault, FaultBoard};
+pub use loads::{Load, LoadBoard, Watch};
 pub use plan::Plan;
 pub use player::{Event, EventKind, Player};
 pub use slots::{SLOTS, SlotInfo, SlotTable};

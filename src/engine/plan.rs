@@ -8,6 +8,7 @@ use weft_modules::{
 };
 
 use super::faults::FaultBoard;
+use super::loads::LoadBoard;
 use super::params::Param;
 use super::voices::VoiceLevels;
 use crate::patch::ModuleKey;
@@ -32,6 +33,7 @@ pub struct Plan {
     pub(super) keys: Box<[(ModuleKey, u32)]>,
     pub(super) blocks: Blocks,
     pub(super) faults: Arc<FaultBoard>,
+    pub(super) loads: LoadBoard,
 }
 
 /// What the steps and nodes of a plan refer to.
@@ -276,6 +278,11 @@ impl Plan {
     /// Where modules that misbehave while it plays are counted.
     pub fn faults(&self) -> Arc<FaultBoard> {
         Arc::clone(&self.faults)
+    }
+
+    /// What its modules cost while it plays.
+    pub fn loads(&self) -> LoadBoard {
+        self.loads.clone()
     }
 
     /// Hands modules over to another plan: pairs of nodes here and there. What stood there comes back

@@ -11,6 +11,7 @@ use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Voicing};
 use super::buffers::Sharing;
 use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Target, Unit};
+use super::loads::LoadBoard;
 use super::params::Changes;
 use super::plan::Plan;
 use super::splice::smootherstep;
@@ -109,6 +110,12 @@ impl Replacement {
             plan: Box::new(plan),
             farewell: Box::new(farewell),
         }
+    }
+
+    /// Has what is made measure its modules here.
+    pub(super) fn counting_loads(mut self, on: &LoadBoard) -> Replacement {
+        self.plan.loads = on.clone();
+        self
     }
 
     /// Makes the new plan live and takes the old patch in.

@@ -1,6 +1,7 @@
 //! Runs the steps of a plan for one call.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
 use weft_modules::routing::{self, Ramp, Travel};
 use weft_modules::{
@@ -8,6 +9,7 @@ use weft_modules::{
 };
 
 use super::faults::{Fault, FaultBoard};
+use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
 use super::plan::{Act, Late, Loop, Node, Place, Plan, Rest, Sleeper, Step, Tables};
 use super::voices::{GRID, SILENT, VoiceLevels};
@@ -34,6 +36,7 @@ impl Plan {
             tables: &mut self.tables,
             blocks: &self.blocks,
             faults: &self.faults,
+            meter: self.loads.meter(cx.frames, cx.sample_rate),
             changes,
             ramp,
             running: NOBODY,
@@ -151,6 +154,8 @@ struct Call<'a> {
     tables: &'a mut Tables,
     blocks: &'a Blocks,
     faults: &'a FaultBoard,
+    /// In calls in which modules are measured.
+    meter: Option<Meter<'a>>,
     changes: &'a Changes,
     ramp: Ramp<'a>,
     /// The node at work, should it fail.
@@ -169,7 +174,10 @@ impl Call<'_> {
             return;
         }
         match &step.act {
-            Act::Run(node) => self.run_node(*node as usize, cx, span),
+            Act::Run(node) => match self.meter {
+                None => self.run_node(*node as usize, cx, span),
+                Some(meter) => self.time_node(meter, *node as usize, cx, span),
+            },
             Act::Spread { width, from, to } => {
                 // SAFETY: see above.
                 unsafe { routing::spread(self.level, *width, self.blocks, *from, *to, span) }
@@ -352,6 +360,14 @@ impl Call<'_> {
             self.faults.count(index, Fault::NotFinite);
         }
         self.running = NOBODY;
+    }
+
+    /// Runs a node by the clock.
+    #[cold]
+    fn time_node(&mut self, meter: Meter<'_>, index: usize, cx: &mut Cx<'_>, span: Span) {
+        let start = Instant::now();
+        self.run_node(index, cx, span);
+        meter.count(index, start);
     }
 
     /// Before a loop runs: takes the params of a node through the whole call.

@@ -18,6 +18,7 @@ use super::buffers::Sharing;
 use super::compile::{CompileError, Fresh, Recipe, legal_rate};
 use super::graph::{Graph, Unit};
 use super::handover::{Receiver, Sender, Turn, handover};
+use super::loads::{Audience, LoadBoard};
 use super::{Plan, Player};
 use crate::patch::{Changed, Edit, EditError, History, ModuleKey, ParamRef, Patch};
 
@@ -30,16 +31,25 @@ struct Playing {
     patch: Arc<Patch>,
     graph: Arc<Graph>,
     units: Arc<[Unit]>,
+    loads: LoadBoard,
 }
 
 impl Playing {
-    fn of(patch: Arc<Patch>) -> Result<Playing, CompileError> {
+    fn of(patch: Arc<Patch>, audience: &Audience) -> Result<Playing, CompileError> {
         let (graph, units) = Graph::of(&patch)?;
         Ok(Playing {
             patch,
+            loads: LoadBoard::of(&graph, &units, audience),
             graph: Arc::new(graph),
             units: units.into(),
         })
+    }
+
+    fn nothing(audience: &Audience) -> Playing {
+        Playing {
+            loads: LoadBoard::of(&Graph::default(), &[], audience),
+            ..Playing::default()
+        }
     }
 
     fn plan(&self, sample_rate: f32) -> Plan {
@@ -50,7 +60,9 @@ impl Playing {
             sharing: Sharing::ByLiveness,
             fresh: Fresh::All,
         };
-        recipe.build(&self.units)
+        let mut plan = recipe.build(&self.units);
+        plan.loads = self.loads.clone();
+        plan
     }
 
     /// Takes a value over. Gives where the param is and its data sheet, if the module is one of these.
@@ -131,6 +143,8 @@ struct Shared {
     desk: Mutex<Desk>,
     /// Something for the worker to look at.
     wake: Condvar,
+    /// Who looks at what modules cost.
+    audience: Audience,
 }
 
 impl Shared {
@@ -150,7 +164,9 @@ impl Session {
     /// Begins with a patch on both sides. One that cannot play is edited all the same; until a commit
     /// succeeds nothing sounds.
     pub fn new(patch: Patch) -> Session {
-        let live = Playing::of(Arc::new(patch.clone())).unwrap_or_default();
+        let audience = Audience::default();
+        let live = Playing::of(Arc::new(patch.clone()), &audience);
+        let live = live.unwrap_or_else(|_| Playing::nothing(&audience));
         let shared = Arc::new(Shared {
             desk: Mutex::new(Desk {
                 standby: History::new(patch),
@@ -163,6 +179,7 @@ impl Session {
                 closing: false,
             }),
             wake: Condvar::new(),
+            audience,
         });
         let worker = std::thread::Builder::new()
             .name("weft-commit".into())
@@ -184,6 +201,12 @@ impl Session {
     /// The patch that sounds, or will once all commits are through.
     pub fn committed(&self) -> Arc<Patch> {
         self.shared.desk().committed()
+    }
+
+    /// What the modules of the live patch cost. Commits bring another board, so ask for it at each
+    /// look; a watch once taken goes on through all of them.
+    pub fn loads(&self) -> LoadBoard {
+        self.shared.desk().live.loads.clone()
     }
 
     /// The patch that is edited.
@@ -294,7 +317,7 @@ impl Session {
         let mut desk = self.shared.desk();
         desk.unlink();
         // What was committed plays from the first block on. The worker will find it playing.
-        if let Ok(playing) = Playing::of(desk.committed()) {
+        if let Ok(playing) = Playing::of(desk.committed(), &self.shared.audience) {
             desk.live = playing;
         }
         let sample_rate = legal_rate(sample_rate);

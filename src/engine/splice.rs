@@ -9,6 +9,7 @@ use weft_modules::{MAX_FRAMES, Voicing};
 use super::buffers::Sharing;
 use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Node, Unit, Wire};
+use super::loads::LoadBoard;
 use super::params::Changes;
 use super::plan::{Place, Plan};
 use crate::patch::{ModuleKey, Patch};
@@ -98,6 +99,12 @@ impl Splice {
             frames: frames.max(1),
             done: 0,
         })
+    }
+
+    /// Has what is made measure its modules here.
+    pub(super) fn counting_loads(mut self, on: &LoadBoard) -> Splice {
+        self.after.loads = on.clone();
+        self
     }
 
     /// Moves the survivors over and makes the union live; the old plan stays here.

@@ -506,6 +506,7 @@ mod memory {
 }
 
 mod commits;
+mod loads;
 mod properties;
 mod sleep;
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use weft::engine::{Event, EventKind, HostTransport, Player, compile};
+use weft::engine::{Event, EventKind, HostTransport, Load, LoadBoard, Player, compile};
 use weft::patch::Patch;
 use weft_modules::Voicing;
 
@@ -57,6 +57,9 @@ pub struct Args {
     /// `filter.cutoff=0:200,2:8000`; may be given many times
     #[arg(long = "param", value_name = "MODULE.PARAM=VALUE")]
     params: Vec<Setting>,
+    /// Print what each module costs, dearest first
+    #[arg(long)]
+    cpu: bool,
 }
 
 /// Renders.
@@ -77,6 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut patch = load(&args.patch)?;
     let automation = automation::apply(&args.params, &mut patch, args.rate)?;
     let mut performer = Performer::new(&patch, song.score(args.rate), automation, args.rate)?;
+    let mut watch = args.cpu.then(|| performer.loads.watch());
     let mut source = Source::new(&patch, args, &song)?;
     let mut file = wav::Writer::create(&args.output, args.rate, frames)?;
     let mut meter = Meter::new(args.rate)?;
@@ -113,6 +117,9 @@ pub fn run(args: &Args) -> Result<()> {
         args.rate,
         seconds / start.elapsed().as_secs_f64().max(1e-6)
     );
+    if let Some(watch) = &mut watch {
+        print!("{}", table(&patch, watch.look(&performer.loads)));
+    }
     if !loudness.finite {
         bail!("the sound holds values that are no numbers; this is a fault in a module");
     }
@@ -122,6 +129,37 @@ pub fn run(args: &Args) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// What modules cost, dearest first.
+fn table(patch: &Patch, mut loads: Vec<Load>) -> String {
+    if loads.is_empty() {
+        return "too short to measure what modules cost\n".into();
+    }
+    loads.sort_by(|a, b| b.nanoseconds.total_cmp(&a.nanoseconds));
+    let longest = loads.iter().map(|load| load.module.chars().count()).max();
+    let wide = longest.unwrap_or(0).max("together".len());
+    let line = |module: &str, nanoseconds: f64, share: f64, kind: &str| {
+        let percent = share * 100.0;
+        let line = format!("{module:wide$} {nanoseconds:12.2} {percent:12.3}  {kind}");
+        format!("{}\n", line.trim_end())
+    };
+    let mut table = format!(
+        "{:wide$} {:>12} {:>12}  type\n",
+        "module", "ns a frame", "% of a core"
+    );
+    for load in &loads {
+        let kind = patch.module(&load.module).map_or("", |module| &module.kind);
+        table += &line(&load.module, load.nanoseconds, load.share, kind);
+    }
+    let sum = |of: fn(&Load) -> f64| loads.iter().map(of).sum();
+    table += &line(
+        "together",
+        sum(|load| load.nanoseconds),
+        sum(|load| load.share),
+        "",
+    );
+    table
 }
 
 /// Reads a patch and tells what had to be repaired.
@@ -139,6 +177,7 @@ pub fn load(path: &Path) -> Result<Patch> {
 /// A player with the notes, ramps and tempo it plays.
 struct Performer {
     player: Player,
+    loads: LoadBoard,
     score: Score,
     next_message: usize,
     automation: Automation,
@@ -151,6 +190,7 @@ impl Performer {
         let plan = compile(patch, rate as f32)
             .with_context(|| format!("\"{}\" cannot play", patch.name))?;
         Ok(Performer {
+            loads: plan.loads(),
             player: Player::new(Box::new(plan)),
             score,
             next_message: 0,

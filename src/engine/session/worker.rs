@@ -18,7 +18,7 @@ const LOOK: Duration = Duration::from_micros(500);
 pub(super) fn work(shared: &Shared) {
     while let Some(pending) = next(shared) {
         let compiled = catch_unwind(AssertUnwindSafe(|| {
-            match Playing::of(Arc::clone(&pending.patch)) {
+            match Playing::of(Arc::clone(&pending.patch), &shared.audience) {
                 Ok(playing) => hand_over(shared, playing),
                 Err(error) => Outcome::Failed(error),
             }
@@ -99,7 +99,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                 })
                 .flatten();
             Way::Heavy(match splice {
-                Some(splice) => Delivery::Splice(Box::new(splice)),
+                Some(splice) => Delivery::Splice(Box::new(splice.counting_loads(&playing.loads))),
                 None => {
                     let manner = Manner {
                         fade: frames(playing.patch.transition.fade),
@@ -107,7 +107,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                     };
                     let replacement =
                         Replacement::compile(from, to, &playing.patch, sample_rate, manner);
-                    Delivery::Replacement(Box::new(replacement))
+                    Delivery::Replacement(Box::new(replacement.counting_loads(&playing.loads)))
                 }
             })
         };
@@ -141,7 +141,8 @@ impl Desk {
 
 /// Values and slots: nothing is compiled.
 fn send_light(desk: &mut Desk, live: &Playing, playing: Playing) -> Outcome {
-    let playing = desk.caught_up(playing);
+    let mut playing = desk.caught_up(playing);
+    playing.loads = playing.loads.counted_by(&live.loads);
     turn_differences(desk, &live.graph, &playing.graph);
     if live.patch.slots != playing.patch.slots || renamed(live, &playing) {
         let slots = slots_of(&playing.graph, &playing.units, &playing.patch.slots);
