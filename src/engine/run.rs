@@ -174,10 +174,13 @@ impl Call<'_> {
             return;
         }
         match &step.act {
-            Act::Run(node) => match self.meter {
-                None => self.run_node(*node as usize, cx, span),
-                Some(meter) => self.time_node(meter, *node as usize, cx, span),
-            },
+            Act::Run(node) => {
+                if self.meter.is_some() {
+                    self.time_node(*node as usize, cx, span);
+                } else {
+                    self.run_node(*node as usize, cx, span);
+                }
+            }
             Act::Spread { width, from, to } => {
                 // SAFETY: see above.
                 unsafe { routing::spread(self.level, *width, self.blocks, *from, *to, span) }
@@ -324,7 +327,7 @@ impl Call<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_node(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
         let Some(node) = self.nodes.get_mut(index) else {
             return;
@@ -364,10 +367,13 @@ impl Call<'_> {
 
     /// Runs a node by the clock.
     #[cold]
-    fn time_node(&mut self, meter: Meter<'_>, index: usize, cx: &mut Cx<'_>, span: Span) {
+    #[inline(never)]
+    fn time_node(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
         let start = Instant::now();
         self.run_node(index, cx, span);
-        meter.count(index, start);
+        if let Some(meter) = self.meter {
+            meter.count(index, start);
+        }
     }
 
     /// Before a loop runs: takes the params of a node through the whole call.
