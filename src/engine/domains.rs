@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use weft_modules::spec::Silence;
 use weft_modules::{PortKind, Voicing, Width};
 
 use super::graph::{Graph, Target, Wire};
-use weft_modules::spec::Silence;
 
 /// The modules that serve only the voices of one note source, and what proves that nothing but a note
 /// can make them sound.
@@ -69,19 +69,23 @@ impl Domains {
             .iter()
             .map(|of| of.and_then(|source| all.iter().position(|domain| domain.source == source)))
             .collect();
+        // The domain in which all readers of a node are; `Some(None)` if they are not all in one.
+        let mut readers: Vec<Option<Option<usize>>> = vec![None; nodes.len()];
+        for wire in &graph.wires {
+            let domain = of_nodes[wire.to].filter(|_| !wire.feedback);
+            let known = readers[wire.from].get_or_insert(domain);
+            *known = known.filter(|_| *known == domain);
+        }
         let served = (0..nodes.len())
             .map(|node| {
-                let spec = &nodes[node].entry.spec;
-                let is_mono = spec.voicing == Voicing::PerVoice && nodes[node].sources.is_empty();
-                let may = (is_mono || spec.voicing == Voicing::NoteSource) && !in_loop(node);
-                let mut readers = graph.wires.iter().filter(|wire| wire.from == node);
-                let first = may.then(|| readers.next()).flatten()?;
-                let domain = of_nodes[first.to]?;
-                // Another source may have to be heard for a domain to wake.
-                let may_serve = is_mono || all[domain].source == node;
-                let same =
-                    |wire: &Wire| may_serve && of_nodes[wire.to] == Some(domain) && !wire.feedback;
-                (same(first) && readers.all(same)).then_some(domain)
+                let domain = readers[node].flatten()?;
+                let may = match nodes[node].entry.spec.voicing {
+                    Voicing::PerVoice => nodes[node].sources.is_empty(),
+                    // Another source may have to be heard for a domain to wake.
+                    Voicing::NoteSource => all[domain].source == node,
+                    _ => false,
+                };
+                (may && !in_loop(node)).then_some(domain)
             })
             .collect();
         Domains {

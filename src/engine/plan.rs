@@ -313,5 +313,21 @@ impl Plan {
                 }
             }
         }
+        to.wake_who_cannot_sleep(pairs);
+    }
+
+    /// Has those who slept or rested elsewhere, but may not here, forget that they did; else they would
+    /// sleep on, whatever they played meanwhile, when they come to a plan in which they may.
+    fn wake_who_cannot_sleep(&mut self, pairs: &[(u32, u32)]) {
+        for (_, node) in pairs {
+            let sleeps = |domain: &Domain| domain.source == *node;
+            let may_sleep = self.tables.domains.iter().any(sleeps);
+            if let Some(node) = self.nodes.get_mut(*node as usize) {
+                node.state.rests &= node.may_rest;
+                if node.is_source && !may_sleep {
+                    node.state.rest = Rest::default();
+                }
+            }
+        }
     }
 }

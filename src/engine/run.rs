@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use weft_modules::routing::{self, Ramp, Travel};
+use weft_modules::routing::{self, Ramp, Term, Travel};
 use weft_modules::{
     BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted, Width,
 };
@@ -11,7 +11,7 @@ use weft_modules::{
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
-use super::plan::{Act, Late, Loop, Node, Place, Plan, Rest, Sleeper, Step, Tables};
+use super::plan::{Act, Late, Loop, Mix, Node, Place, Plan, Rest, Sleeper, Step, Tables};
 use super::voices::{GRID, SILENT, VoiceLevels};
 
 /// The index of no node.
@@ -546,20 +546,17 @@ impl Node {
                 self.moving = true;
                 Travel::Moving(&travel)
             };
-            // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-            unsafe {
-                routing::modulate(
-                    level,
-                    self.width,
-                    blocks,
-                    param.shape,
-                    travel,
-                    mix.terms.of(&tables.terms),
-                    ramp,
-                    mix.to,
-                    Span::start(frames),
-                );
-            }
+            let span = Span::start(frames);
+            param.modulate(
+                level,
+                blocks,
+                self.width,
+                travel,
+                mix,
+                &tables.terms,
+                ramp,
+                span,
+            );
         }
     }
 
@@ -619,26 +616,44 @@ impl Node {
         for mix in self.modulated.of(&tables.mixes) {
             let port = mix.port as usize;
             if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
-                // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-                unsafe {
-                    routing::modulate(
-                        level,
-                        self.width,
-                        blocks,
-                        param.shape,
-                        Travel::Moving(travel),
-                        mix.terms.of(&tables.terms),
-                        ramp,
-                        mix.to,
-                        span,
-                    );
-                }
+                let travel = Travel::Moving(travel);
+                param.modulate(
+                    level,
+                    blocks,
+                    self.width,
+                    travel,
+                    mix,
+                    &tables.terms,
+                    ramp,
+                    span,
+                );
             }
         }
     }
 }
 
 impl Param {
+    /// Writes what its travel and the cables to it make, where its module reads it.
+    fn modulate(
+        &self,
+        level: Level,
+        blocks: &Blocks,
+        width: Width,
+        travel: Travel<'_>,
+        cables: &Mix,
+        terms: &[Term],
+        ramp: Ramp<'_>,
+        span: Span,
+    ) {
+        let terms = cables.terms.of(terms);
+        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+        unsafe {
+            routing::modulate(
+                level, width, blocks, self.shape, travel, terms, ramp, cables.to, span,
+            );
+        }
+    }
+
     /// Writes the values of its travel where its module reads them, exact where the knob stands.
     fn write(
         &self,

@@ -161,3 +161,38 @@ fn sleep_goes_on_through_a_commit() {
     live.live.hand_over(&mut next, &pairs);
     assert!(next.sleeps() && !live.live.sleeps());
 }
+
+#[test]
+fn a_note_from_a_plan_without_sleep_is_heard_in_one_with_it() {
+    let sleepy = || plan(&synth(16, ""));
+    let mut player = Player::new(sleepy());
+    run(&mut player, LONG, &[]);
+    assert!(player.live.sleeps());
+    let pairs: Vec<(u32, u32)> = {
+        let ids = |plan: &Plan| plan.keys.len() as u32;
+        (0..ids(&player.live)).map(|node| (node, node)).collect()
+    };
+    // The same modules in the same order, but for a cable that keeps them awake.
+    let mut awake = plan(&synth(16, r#""lfo.out -> vca.level * 0.0""#));
+    player.live.hand_over(&mut awake, &pairs);
+    player.live = awake;
+    run(&mut player, 6_400, &[on(10, 60)]);
+    let mut back = sleepy();
+    player.live.hand_over(&mut back, &pairs);
+    player.live = back;
+    let heard = run(&mut player, 6_400, &[]);
+    assert!(loudest(&heard[0][640..]) > 0.01);
+}
+
+#[test]
+fn who_rests_forgets_it_where_it_may_not() {
+    let text =
+        r#"Patch(format: 1, name: "Out", modules: {"out": (type: "audio-out")}, cables: [])"#;
+    let mut player = Player::new(plan(text));
+    run(&mut player, LONG, &[]);
+    assert!(player.live.nodes[0].state.rests);
+    let mut next = plan(text);
+    next.nodes[0].may_rest = false;
+    player.live.hand_over(&mut next, &[(0, 0)]);
+    assert!(!next.nodes[0].state.rests);
+}
