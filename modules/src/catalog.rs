@@ -13,25 +13,51 @@ pub(crate) enum Set {
     Baseline,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// Sixteen voices in one register; fewer run on AVX2. The sound is that of AVX2 to the last bit.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
 }
 
 impl Level {
     /// The best level of this processor.
     pub fn detect() -> Level {
         #[cfg(target_arch = "x86_64")]
-        if fearless_simd::Level::new().as_avx2().is_some() {
-            return Level(Set::Avx2);
+        {
+            let found = fearless_simd::Level::new();
+            if found.as_avx512().is_some() {
+                return Level(Set::Avx512);
+            }
+            if found.as_avx2().is_some() {
+                return Level(Set::Avx2);
+            }
         }
         Level(Set::Baseline)
     }
 
     /// Every level this processor can run, the plainest first.
     pub fn supported() -> Vec<Level> {
-        let mut levels = vec![Level(Set::Baseline)];
-        if Level::detect() != levels[0] {
-            levels.push(Level::detect());
+        let all = [
+            Set::Baseline,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512,
+        ];
+        let best = all.iter().position(|set| *set == Level::detect().0);
+        all.into_iter()
+            .take(best.unwrap_or(0) + 1)
+            .map(Level)
+            .collect()
+    }
+
+    /// Whether this width runs on code of its own at this level, and not on that of a plainer one.
+    #[cfg(test)]
+    pub(crate) fn has_its_own(self, width: Width) -> bool {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => width == Width::Sixteen,
+            _ => true,
         }
-        levels
     }
 
     /// The name of the instruction set.
@@ -41,6 +67,8 @@ impl Level {
             Set::Baseline => "sse2",
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
         }
     }
 }
@@ -164,16 +192,20 @@ macro_rules! instance {
                 erase::<_, $type<Sixteen<Baseline>>, _, _, _>($setup)
             }
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::One) => {
+            (Set::Avx2 | Set::Avx512, Width::One) => {
                 erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup)
             }
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Eight) => {
+            (Set::Avx2 | Set::Avx512, Width::Eight) => {
                 erase::<_, $type<Eight<$crate::lanes::Avx2>>, _, _, _>($setup)
             }
             #[cfg(target_arch = "x86_64")]
             (Set::Avx2, Width::Sixteen) => {
                 erase::<_, $type<Sixteen<$crate::lanes::Avx2>>, _, _, _>($setup)
+            }
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, Width::Sixteen) => {
+                erase::<_, $type<Sixteen<$crate::lanes::Avx512>>, _, _, _>($setup)
             }
         }
     }};
@@ -188,7 +220,9 @@ macro_rules! instance {
         match $level.0 {
             Set::Baseline => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup),
+            Set::Avx2 | Set::Avx512 => {
+                erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup)
+            }
         }
     }};
 }

@@ -28,7 +28,7 @@ pub trait InstructionSet: Simd {
 }
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use fearless_simd::x86::{Avx2, Sse2 as Baseline};
+pub(crate) use fearless_simd::x86::{Avx2, Avx512, Sse2 as Baseline};
 
 #[cfg(target_arch = "aarch64")]
 pub(crate) use fearless_simd::aarch64::Neon as Baseline;
@@ -36,7 +36,7 @@ pub(crate) use fearless_simd::aarch64::Neon as Baseline;
 #[cfg(target_arch = "x86_64")]
 mod sets {
     use super::InstructionSet;
-    use fearless_simd::x86::{Avx2, Sse2};
+    use fearless_simd::x86::{Avx2, Avx512, Sse2};
 
     impl InstructionSet for Sse2 {
         const FUSED: bool = false;
@@ -54,6 +54,15 @@ mod sets {
             // SAFETY: `catalog::Entry::instantiate` is the only place that names lane types of this
             // set, and it does so only for a `Level` that detection returned.
             unsafe { Avx2::assume_supported() }
+        }
+    }
+
+    impl InstructionSet for Avx512 {
+        const FUSED: bool = true;
+        #[inline(always)]
+        fn proof() -> Self {
+            // SAFETY: as for `Avx2`.
+            unsafe { Avx512::assume_supported() }
         }
     }
 }

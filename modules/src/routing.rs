@@ -8,7 +8,7 @@ use crate::catalog::{Level, Set, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
 use crate::kit::math::{exp2, peak as loudest};
 #[cfg(target_arch = "x86_64")]
-use crate::lanes::Avx2;
+use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
 use crate::spec::{Curve, ParamSpec};
 
@@ -55,11 +55,13 @@ macro_rules! with_lanes {
             (Set::Baseline, Width::Eight) => $function::<Eight<Baseline>>($($argument),*),
             (Set::Baseline, Width::Sixteen) => $function::<Sixteen<Baseline>>($($argument),*),
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::One) => $function::<Mono<Avx2>>($($argument),*),
+            (Set::Avx2 | Set::Avx512, Width::One) => $function::<Mono<Avx2>>($($argument),*),
             #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Eight) => $function::<Eight<Avx2>>($($argument),*),
+            (Set::Avx2 | Set::Avx512, Width::Eight) => $function::<Eight<Avx2>>($($argument),*),
             #[cfg(target_arch = "x86_64")]
             (Set::Avx2, Width::Sixteen) => $function::<Sixteen<Avx2>>($($argument),*),
+            #[cfg(target_arch = "x86_64")]
+            (Set::Avx512, Width::Sixteen) => $function::<Sixteen<Avx512>>($($argument),*),
         }
     };
 }
