@@ -4,7 +4,7 @@ use core::cell::UnsafeCell;
 
 use crate::catalog::Width;
 use crate::contract::{In, MAX_FRAMES, Out, Signal, Wanted};
-use crate::lanes::{Baseline, LaneMask, Lanes, Mono};
+use crate::lanes::{Baseline, Eight, LaneMask, Lanes, Mono, Sixteen};
 
 /// Floats in one cache line; every block starts on one.
 const LINE: usize = 16;
@@ -150,8 +150,8 @@ impl<'a> Io<'a> {
     /// Binds a module's ports to blocks. `ports` are its inputs, then its params.
     ///
     /// # Safety
-    /// Every block lies inside `blocks` and has as many lanes as the module that gets this view, the
-    /// output blocks overlap neither each other nor any block among `ports`, and nobody else uses them
+    /// The span lies inside a block. Every block lies inside `blocks` and has as many lanes as the module
+    /// that gets this view, the output blocks overlap neither each other nor any block among `ports`, and nobody else uses them
     /// meanwhile.
     #[inline(always)]
     pub unsafe fn new(
@@ -217,52 +217,49 @@ impl<'a> Io<'a> {
         &self,
         frames: usize,
     ) -> Option<Ports<'a, V, I, P, O>> {
-        let fits = self.span.first <= MAX_FRAMES
-            && self.span.frames <= MAX_FRAMES - self.span.first
-            && self.span.frames == frames;
+        if self.ports.len() != I + P || self.span.frames != frames {
+            return None;
+        }
         let (inputs, params) = self.ports.split_at_checked(I)?;
         let inputs: &[Operand; I] = inputs.try_into().ok()?;
         let params: &[Operand; P] = params.try_into().ok()?;
         let outputs: &[BlockIndex; O] = self.outputs.try_into().ok()?;
-        fits.then(
-            #[inline(always)]
-            || {
-                (
-                    core::array::from_fn(
-                        #[inline(always)]
-                        // SAFETY: the span was checked, and `new` demands the rest.
-                        |index| unsafe { self.signal::<V>(inputs[index]) },
-                    ),
-                    core::array::from_fn(
-                        #[inline(always)]
-                        // SAFETY: the span was checked, and `new` demands the rest.
-                        |index| unsafe { self.signal::<V>(params[index]) },
-                    ),
-                    core::array::from_fn(
-                        #[inline(always)]
-                        // SAFETY: as above; `new` demands that outputs are disjoint from all else.
-                        |index| unsafe {
-                            core::slice::from_raw_parts_mut(self.start(outputs[index]), frames)
-                        },
-                    ),
-                )
-            },
-        )
+        Some((
+            core::array::from_fn(
+                #[inline(always)]
+                // SAFETY: `new` demands it.
+                |index| unsafe { self.signal::<V>(inputs[index]) },
+            ),
+            core::array::from_fn(
+                #[inline(always)]
+                // SAFETY: `new` demands it.
+                |index| unsafe { self.signal::<V>(params[index]) },
+            ),
+            core::array::from_fn(
+                #[inline(always)]
+                // SAFETY: as above; `new` demands that outputs are disjoint from all else.
+                |index| unsafe {
+                    core::slice::from_raw_parts_mut(self.start(outputs[index]), frames)
+                },
+            ),
+        ))
     }
 
     /// Whether the last frame of every wanted output is a finite number in every lane.
     #[inline(always)]
-    pub fn ends_finite<V: Lanes>(&self, wanted: Wanted) -> bool {
-        for (output, block) in self.outputs.iter().enumerate() {
-            if !wanted.has(output) {
-                continue;
-            }
-            // SAFETY: the module has returned, so its outputs are free to be read.
-            let frames = unsafe { self.blocks.read::<V>(*block, self.span) };
+    pub fn ends_finite<V: Lanes, const O: usize>(&self, wanted: Wanted) -> bool {
+        let Ok(outputs): Result<&[BlockIndex; O], _> = self.outputs.try_into() else {
+            return true;
+        };
+        let Some(last) = self.span.frames.checked_sub(1) else {
+            return true;
+        };
+        for (output, block) in outputs.iter().enumerate() {
+            // SAFETY: the module has returned, so its outputs are free to be read; `new` demands that
+            // they hold the span.
+            let last = unsafe { *self.start::<V>(*block).add(last) };
             // Only finite numbers times 0 are 0.
-            if let Some(frame) = frames.last()
-                && !(*frame * 0.0).abs().le(V::splat(0.0)).all()
-            {
+            if wanted.has(output) && !(last * 0.0).abs().le(V::splat(0.0)).all() {
                 return false;
             }
         }
@@ -271,17 +268,10 @@ impl<'a> Io<'a> {
 
     /// Writes silence to every output of a module this wide, in place of a call of the module.
     pub fn silence_any(&self, width: Width) {
-        for block in self.outputs {
-            // Whatever the lanes, a wide block is as long as so many mono ones.
-            for part in 0..width.lanes() as u32 {
-                let line = block.line() + part * BlockIndex::lines_for(1);
-                // SAFETY: `new` demands that outputs are this wide and that nobody else uses them.
-                unsafe {
-                    self.blocks
-                        .write::<Mono<Baseline>>(BlockIndex(line), Span::start(MAX_FRAMES))
-                }
-                .fill(Mono::splat(0.0));
-            }
+        match width {
+            Width::One => self.silence::<Mono<Baseline>>(),
+            Width::Eight => self.silence::<Eight<Baseline>>(),
+            Width::Sixteen => self.silence::<Sixteen<Baseline>>(),
         }
     }
 

@@ -166,6 +166,7 @@ where
         params: &spec.params,
         outputs: &spec.outputs,
         silence: M::SILENCE,
+        recursive: M::RECURSIVE,
     }
 }
 

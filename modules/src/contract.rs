@@ -23,7 +23,10 @@ pub struct Setup {
 }
 
 /// A signal as a module reads it: a value that holds for the whole call, or one value a frame.
+// The layout keeps the two apart in memory: what the compiler knows of the one, such as that all signals
+// of a call are alike in length, is then not blurred by the other.
 #[derive(Clone, Copy, Debug)]
+#[repr(u8)]
 pub enum Signal<'a, V> {
     /// The same value in every frame.
     Constant(V),
@@ -227,6 +230,9 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     const SPEC: Spec<I, P, O>;
     /// What makes it fall silent.
     const SILENCE: Silence = Silence::Never;
+    /// Whether one voice of it mostly waits for its own last frame, so that a row of such modules is
+    /// better run a few frames at a time. It must hear neither notes nor the host.
+    const RECURSIVE: bool = false;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
     fn new(setup: &Setup) -> Self;
     /// Back to the state [`Module::new`] gives. Audio thread.
@@ -306,7 +312,7 @@ where
                     return Health::Fine;
                 };
                 self.module.process(cx, inputs, params, outputs);
-                if io.ends_finite::<V>(cx.wanted) {
+                if io.ends_finite::<V, O>(cx.wanted) {
                     return Health::Fine;
                 }
                 self.module.reset();

@@ -112,6 +112,8 @@ pub struct ModuleSpec {
     pub outputs: &'static [PortSpec],
     /// See [`crate::contract::Module::SILENCE`].
     pub silence: Silence,
+    /// See [`crate::Module::RECURSIVE`].
+    pub recursive: bool,
 }
 
 impl ModuleSpec {

@@ -22,7 +22,7 @@ use super::plan::{
 };
 use super::transport::Clock;
 use super::voices::{SILENT, VoiceLevels};
-use super::{SAMPLE_RATES, SLOTS};
+use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, ParamRef, Patch};
 
 /// Why a patch cannot play.
@@ -578,7 +578,7 @@ impl<'a> Builder<'a> {
         let domain = self.domains.of_nodes[node];
         self.steps.push(Step {
             sleeper: sleeper(domain),
-            act: Act::Run(place),
+            act: Act::Run(Range::one(place)),
         });
         for (output, at) in outputs.iter().enumerate() {
             if domain.is_some() && width == Width::One && self.leaves(node, output) {
@@ -630,12 +630,14 @@ impl<'a> Builder<'a> {
         let may_rest =
             self.kept.is_none() && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput);
         let tables = &mut self.tables;
+        let is_plain = sums.is_empty()
+            && modulated.is_empty()
+            && !is_source
+            && !may_rest
+            && served == Sleeper::NOBODY;
         self.nodes.push(Node {
-            is_plain: sums.is_empty()
-                && modulated.is_empty()
-                && !is_source
-                && !may_rest
-                && served == Sleeper::NOBODY,
+            is_plain,
+            takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
             instance,
             ports: add(&mut tables.operands, inputs.into_iter().chain(params)),
             inputs: spec.inputs.len() as u32,
@@ -814,7 +816,7 @@ impl<'a> Builder<'a> {
         Plan {
             level: self.level,
             sample_rate: self.recipe.sample_rate,
-            steps: self.steps.into(),
+            steps: turns::join(self.steps, &self.nodes).into(),
             nodes: self.nodes.into(),
             tables: self.tables.finish(),
             sources: order

@@ -20,6 +20,7 @@ pub mod session;
 mod slots;
 mod splice;
 mod transport;
+mod turns;
 mod voices;
 
 pub use compile::{CompileError, compile};

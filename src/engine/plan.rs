@@ -104,16 +104,52 @@ impl Range {
         }
     }
 
+    /// One entry.
+    pub(super) const fn one(index: u32) -> Range {
+        Range {
+            first: index,
+            count: 1,
+        }
+    }
+
+    /// With the entries of another that begins where this one ends; `None` if it does not.
+    pub(super) fn with(self, next: Range) -> Option<Range> {
+        (self.first.checked_add(self.count)? == next.first).then(|| Range {
+            first: self.first,
+            count: self.count + next.count,
+        })
+    }
+
+    /// The index of its first entry.
+    #[inline]
+    pub(super) const fn start(self) -> usize {
+        self.first as usize
+    }
+
+    /// The index after its last entry.
+    pub(super) const fn end(self) -> usize {
+        self.first as usize + self.count as usize
+    }
+
     pub(super) const fn is_empty(self) -> bool {
         self.count == 0
     }
 
+    /// Whether the entry with this index is among them.
+    pub(super) const fn has(self, index: usize) -> bool {
+        self.start() <= index && index < self.end()
+    }
+
     #[inline]
     pub(super) fn of<T>(self, table: &[T]) -> &[T] {
+        self.of_known(table).unwrap_or_default()
+    }
+
+    /// As [`Range::of`], but `None` for a table that ends before.
+    #[inline(always)]
+    pub(super) fn of_known<T>(self, table: &[T]) -> Option<&[T]> {
         let first = self.first as usize;
-        table
-            .get(first..first + self.count as usize)
-            .unwrap_or_default()
+        table.get(first..first + self.count as usize)
     }
 
     #[inline]
@@ -141,8 +177,10 @@ pub(super) struct Step {
 
 /// See [`Step`].
 pub(super) enum Act {
-    /// Run a module.
-    Run(u32),
+    /// Run modules one after the other.
+    Run(Range),
+    /// Run modules a few frames at a time in turn; see [`super::turns`].
+    TakeTurns(Range),
     /// Copy a mono signal into every lane.
     Spread {
         width: Width,
@@ -226,6 +264,8 @@ pub(super) struct Node {
     pub(super) is_source: bool,
     /// Whether it may be run with no more ado: what it reads lies ready, and it is nothing special.
     pub(super) is_plain: bool,
+    /// Whether it had better run a few frames at a time with others of its kind.
+    pub(super) takes_turns: bool,
     /// Whether some param may move in the coming call.
     pub(super) moving: bool,
     /// Whether it failed and must not run again.
@@ -256,6 +296,12 @@ pub(super) struct Mix {
 }
 
 impl Node {
+    /// Whether nothing about it is out of the ordinary in the coming call.
+    #[inline(always)]
+    pub(super) fn is_plain_now(&self) -> bool {
+        self.is_plain & !self.moving & !self.failed
+    }
+
     /// What it reads at its params.
     pub(super) fn params<'t>(&self, operands: &'t [Operand]) -> &'t [Operand] {
         let ports = self.ports.of(operands);

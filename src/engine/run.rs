@@ -1,17 +1,18 @@
 //! Runs the steps of a plan for one call.
 
+mod node;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use weft_modules::routing::{self, Ramp, Term, Travel};
-use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted, Width,
-};
+use weft_modules::routing::{self, Ramp};
+use weft_modules::{Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span};
 
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
-use super::plan::{Act, Late, Loop, Mix, Node, Place, Plan, Rest, Sleeper, Step, Tables};
+use super::plan::{Act, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables};
+use super::turns::TURN;
 use super::voices::{GRID, SILENT, VoiceLevels};
 
 /// The index of no node.
@@ -31,15 +32,19 @@ impl Plan {
             domain.asleep = source.is_some_and(|source| source.state.rest.asleep);
         }
         let mut call = Call {
-            level: self.level,
+            around: Around {
+                level: self.level,
+                blocks: &self.blocks,
+                changes,
+                ramp,
+            },
             nodes: &mut self.nodes,
             tables: &mut self.tables,
-            blocks: &self.blocks,
             faults: &self.faults,
             meter: self.loads.meter(cx.frames, cx.sample_rate),
-            changes,
-            ramp,
             running: NOBODY,
+            again: None,
+            turn: None,
         };
         let mut cx = *cx;
         let span = Span::start(cx.frames);
@@ -54,12 +59,13 @@ impl Plan {
         }))
         .is_err()
         {
-            // Once more from the same step, in which the module that failed now writes silence.
+            // Once more from the module that failed, which now writes silence.
             let index = std::mem::replace(&mut call.running, NOBODY);
             match call.nodes.get_mut(index) {
                 Some(node) if !node.failed => {
                     node.failed = true;
                     call.faults.count(index, Fault::Failed);
+                    call.again = Some(index);
                 }
                 _ => at += 1,
             }
@@ -147,19 +153,29 @@ impl Plan {
     }
 }
 
+/// What surrounds the nodes in one call.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    level: Level,
+    blocks: &'a Blocks,
+    changes: &'a Changes,
+    ramp: Ramp<'a>,
+}
+
 /// What one call works on.
 struct Call<'a> {
-    level: Level,
+    around: Around<'a>,
     nodes: &'a mut [Node],
     tables: &'a mut Tables,
-    blocks: &'a Blocks,
     faults: &'a FaultBoard,
     /// In calls in which modules are measured.
     meter: Option<Meter<'a>>,
-    changes: &'a Changes,
-    ramp: Ramp<'a>,
     /// The node at work, should it fail.
     running: usize,
+    /// The node that failed, while what comes after it in its step is still to be run.
+    again: Option<usize>,
+    /// The first frame of the turn at work.
+    turn: Option<usize>,
 }
 
 // SAFETY, for each `unsafe` block below: the plan's invariants are what the functions demand, and
@@ -168,26 +184,30 @@ impl Call<'_> {
     #[inline]
     fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
         if self.is_asleep(step.sleeper) {
-            if let Act::Run(node) = step.act {
-                self.pass(node as usize, cx.frames);
+            if let Act::Run(nodes) | Act::TakeTurns(nodes) = step.act {
+                self.pass(nodes, cx.frames);
             }
             return;
         }
         match &step.act {
-            Act::Run(node) => {
-                if self.meter.is_some() {
-                    self.time_node(*node as usize, cx, span);
-                } else {
-                    self.run_node(*node as usize, cx, span);
-                }
-            }
+            Act::Run(nodes) => self.run_nodes(*nodes, cx, span),
+            Act::TakeTurns(nodes) => self.take_turns(*nodes, cx, span),
             Act::Spread { width, from, to } => {
                 // SAFETY: see above.
-                unsafe { routing::spread(self.level, *width, self.blocks, *from, *to, span) }
+                unsafe {
+                    routing::spread(
+                        self.around.level,
+                        *width,
+                        self.around.blocks,
+                        *from,
+                        *to,
+                        span,
+                    )
+                }
             }
             Act::Widen { from, to } => {
                 // SAFETY: see above.
-                unsafe { routing::widen(self.blocks, *from, *to, span) }
+                unsafe { routing::widen(self.around.blocks, *from, *to, span) }
             }
             Act::SumLanes {
                 width,
@@ -198,16 +218,16 @@ impl Call<'_> {
             } => {
                 if self.is_asleep(*singers) {
                     // SAFETY: see above.
-                    unsafe { routing::silence(self.blocks, *to, span) };
+                    unsafe { routing::silence(self.around.blocks, *to, span) };
                     return;
                 }
                 let mut peaks = SILENT;
                 // SAFETY: see above.
                 unsafe {
                     routing::sum_lanes(
-                        self.level,
+                        self.around.level,
                         *width,
-                        self.blocks,
+                        self.around.blocks,
                         *from,
                         *to,
                         span,
@@ -224,11 +244,12 @@ impl Call<'_> {
             Act::Hear { at, singers } => {
                 if self.is_asleep(*singers) {
                     // SAFETY: see above.
-                    unsafe { routing::silence(self.blocks, *at, span) };
+                    unsafe { routing::silence(self.around.blocks, *at, span) };
                     return;
                 }
                 // SAFETY: see above.
-                let peak = unsafe { routing::peak(self.level, self.blocks, *at, span) };
+                let peak =
+                    unsafe { routing::peak(self.around.level, self.around.blocks, *at, span) };
                 if let Some(domain) = self.tables.domains.get(usize::from(singers.0))
                     && let Some(source) = self.nodes.get_mut(domain.source as usize)
                 {
@@ -243,13 +264,13 @@ impl Call<'_> {
                 {
                     // SAFETY: see above.
                     source.state.rest.held |=
-                        unsafe { routing::is_up(*width, self.blocks, *gate, span) };
+                        unsafe { routing::is_up(*width, self.around.blocks, *gate, span) };
                 }
             }
             Act::Output(terms) => {
                 for (term, onto) in terms.iter().zip(onto) {
                     // SAFETY: see above.
-                    unsafe { routing::add_onto(self.blocks, term, self.ramp, onto) };
+                    unsafe { routing::add_onto(self.around.blocks, term, self.around.ramp, onto) };
                 }
             }
             Act::Delay(late) => {
@@ -268,22 +289,94 @@ impl Call<'_> {
         domain.is_some_and(|domain| domain.asleep)
     }
 
-    /// A call in which a node sleeps: only its knobs go their way.
-    fn pass(&mut self, index: usize, frames: usize) {
-        if let Some(node) = self.nodes.get_mut(index)
-            && node.moving
+    /// A call in which nodes sleep: only their knobs go their way.
+    fn pass(&mut self, nodes: Range, frames: usize) {
+        for node in nodes
+            .of_mut(self.nodes)
+            .iter_mut()
+            .filter(|node| node.moving)
         {
             let operands = node.params_mut(&mut self.tables.operands);
             node.moving = false;
             for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
                 if !param.is_still() {
                     let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                    param.advance(self.changes, frames, &mut travel, &mut exact);
+                    param.advance(self.around.changes, frames, &mut travel, &mut exact);
                     node.moving |= !param.is_still();
                 }
                 *operand = Operand::Constant(param.plain());
             }
         }
+    }
+
+    /// Runs nodes one after the other, each for the whole span.
+    #[inline]
+    fn run_nodes(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) {
+        let again = self.again.take().filter(|index| nodes.has(*index));
+        let first = again.unwrap_or(nodes.start());
+        if let Some(meter) = self.meter {
+            return self.time_nodes(first..nodes.end(), meter, cx, span);
+        }
+        let from = first - nodes.start();
+        let nodes = nodes.of_mut(self.nodes).iter_mut().skip(from);
+        for (index, node) in (first..).zip(nodes) {
+            self.running = index;
+            let health = if node.is_plain_now() {
+                node.process(&self.around, self.tables, cx, span)
+            } else {
+                node.run(&self.around, self.tables, cx, span)
+            };
+            if health == Health::NotFinite {
+                self.faults.count(index, Fault::NotFinite);
+            }
+        }
+        self.running = NOBODY;
+    }
+
+    /// As [`Call::run_nodes`], by the clock.
+    #[cold]
+    #[inline(never)]
+    fn time_nodes(
+        &mut self,
+        nodes: std::ops::Range<usize>,
+        meter: Meter<'_>,
+        cx: &mut Cx<'_>,
+        span: Span,
+    ) {
+        let known = self.meter.take();
+        for index in nodes {
+            let start = Instant::now();
+            self.run_nodes(Range::one(index as u32), cx, span);
+            meter.count(index, start);
+        }
+        self.meter = known;
+    }
+
+    /// Runs nodes a few frames at a time in turn.
+    fn take_turns(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) {
+        let may = || nodes.of(self.nodes).iter().all(Node::is_plain_now) && self.meter.is_none();
+        if self.turn.is_none() && (self.again.is_some() || !may()) {
+            return self.run_nodes(nodes, cx, span);
+        }
+        let mut first = self.turn.unwrap_or(0);
+        while first < span.frames {
+            self.turn = Some(first);
+            let frames = TURN.min(span.frames - first);
+            let mut cx = Cx {
+                frames,
+                position: cx.position.wrapping_add(first as u64),
+                notes: &[],
+                audio_in: [&[]; 4],
+                ..*cx
+            };
+            let span = Span {
+                first: span.first + first,
+                frames,
+            };
+            self.run_nodes(nodes, &mut cx, span);
+            first += frames;
+        }
+        self.turn = None;
     }
 
     fn run_loop(&mut self, inner: &Loop, cx: &Cx<'_>) {
@@ -327,55 +420,6 @@ impl Call<'_> {
         }
     }
 
-    #[inline(always)]
-    fn run_node(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
-        let Some(node) = self.nodes.get_mut(index) else {
-            return;
-        };
-        self.running = index;
-        let is_plain = node.is_plain && !node.moving && !node.failed;
-        if !is_plain {
-            node.prepare(
-                self.level,
-                self.blocks,
-                self.tables,
-                span,
-                self.changes,
-                self.ramp,
-            );
-        }
-        cx.wanted = node.wanted;
-        // SAFETY: the plan gives each output a block that overlaps nothing this node reads.
-        let io = unsafe {
-            Io::new(
-                self.blocks,
-                node.ports.of(&self.tables.operands),
-                node.outputs.of(&self.tables.outputs),
-                span,
-            )
-        };
-        let health = if is_plain {
-            node.instance.process(cx, io)
-        } else {
-            node.run(self.level, cx, io, self.tables, self.blocks, span)
-        };
-        if health == Health::NotFinite {
-            self.faults.count(index, Fault::NotFinite);
-        }
-        self.running = NOBODY;
-    }
-
-    /// Runs a node by the clock.
-    #[cold]
-    #[inline(never)]
-    fn time_node(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
-        let start = Instant::now();
-        self.run_node(index, cx, span);
-        if let Some(meter) = self.meter {
-            meter.count(index, start);
-        }
-    }
-
     /// Before a loop runs: takes the params of a node through the whole call.
     fn prepare(&mut self, index: usize, frames: usize) {
         let Some(node) = self.nodes.get_mut(index) else {
@@ -397,7 +441,7 @@ impl Call<'_> {
             .enumerate()
         {
             let mut exact = [f32::NAN; MAX_FRAMES];
-            let motion = param.advance(self.changes, frames, travel, &mut exact);
+            let motion = param.advance(self.around.changes, frames, travel, &mut exact);
             if let Some(cables) = cables.iter().find(|mix| mix.port as usize == port) {
                 if motion == Motion::Still {
                     travel.fill(param.travel());
@@ -407,7 +451,14 @@ impl Call<'_> {
                 *operand = Operand::Constant(param.plain());
             } else {
                 let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(self.level, self.blocks, node.width, travel, &exact, *knob);
+                param.write(
+                    self.around.level,
+                    self.around.blocks,
+                    node.width,
+                    travel,
+                    &exact,
+                    *knob,
+                );
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
                 node.moving = true;
@@ -423,7 +474,7 @@ impl Call<'_> {
             .and_then(|node| node.state.late.get(late.output as usize))
         {
             // SAFETY: see above.
-            unsafe { routing::resume(late.width, self.blocks, late.to, frame) };
+            unsafe { routing::resume(late.width, self.around.blocks, late.to, frame) };
         }
     }
 
@@ -432,247 +483,16 @@ impl Call<'_> {
         let node = self.nodes.get_mut(late.node as usize);
         if let Some(kept) = node.and_then(|node| node.state.late.get_mut(late.output as usize)) {
             // SAFETY: see above.
-            unsafe { routing::keep(late.width, self.blocks, late.from, late.to, frame, kept) };
-        }
-    }
-}
-
-impl Node {
-    /// Makes ready what the module reads: sums of cables, and params that move.
-    #[inline(never)]
-    fn prepare(
-        &mut self,
-        level: Level,
-        blocks: &Blocks,
-        tables: &mut Tables,
-        span: Span,
-        changes: &Changes,
-        ramp: Ramp<'_>,
-    ) {
-        for sum in self.sums.of(&tables.mixes) {
-            let terms = sum.terms.of(&tables.terms);
-            // SAFETY: sums go to memory that only this node uses, and only now.
-            unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
-        }
-        if self.moving || !self.modulated.is_empty() {
-            if self.travels.is_empty() {
-                self.render_params(level, blocks, tables, span.frames, changes, ramp);
-            } else {
-                self.modulate_frame(level, blocks, tables, span, ramp);
-            }
-        }
-    }
-
-    /// Runs a module about which something is out of the ordinary.
-    #[inline(never)]
-    fn run(
-        &mut self,
-        level: Level,
-        cx: &mut Cx<'_>,
-        io: Io<'_>,
-        tables: &Tables,
-        blocks: &Blocks,
-        span: Span,
-    ) -> Health {
-        if self.failed {
-            io.silence_any(self.width);
-            return Health::Fine;
-        }
-        let server = tables.domains.get(usize::from(self.served.0));
-        if server.is_some_and(|domain| domain.asleep) {
-            cx.wanted = Wanted::NONE;
-        }
-        if self.may_rest {
-            return self.listen(level, cx, io, &tables.operands, blocks, span);
-        }
-        if self.is_source {
-            let cx = Cx {
-                voice_levels: &self.state.voices.settled,
-                ..*cx
+            unsafe {
+                routing::keep(
+                    late.width,
+                    self.around.blocks,
+                    late.from,
+                    late.to,
+                    frame,
+                    kept,
+                )
             };
-            return self.instance.process(&cx, io);
         }
-        self.instance.process(cx, io)
-    }
-
-    /// Renders what moves and hands over what stands still.
-    fn render_params(
-        &mut self,
-        level: Level,
-        blocks: &Blocks,
-        tables: &mut Tables,
-        frames: usize,
-        changes: &Changes,
-        ramp: Ramp<'_>,
-    ) {
-        let was_moving = std::mem::take(&mut self.moving);
-        let operands = self.params_mut(&mut tables.operands);
-        let cables = self.modulated.of(&tables.mixes);
-        let params = &mut self.state.params;
-        if was_moving {
-            let knobs = self.knobs.of(&tables.knobs);
-            for (port, ((operand, param), knob)) in
-                operands.iter_mut().zip(&mut *params).zip(knobs).enumerate()
-            {
-                if cables.iter().any(|mix| mix.port as usize == port) {
-                    continue;
-                }
-                if param.is_still() {
-                    *operand = Operand::Constant(param.plain());
-                    continue;
-                }
-                let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(changes, frames, &mut travel, &mut exact);
-                let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(level, blocks, self.width, travel, &exact, *knob);
-                *operand = Operand::Block(*knob);
-                // What lies in a block now is handed over as a constant once it stands still.
-                self.moving = true;
-            }
-        }
-        for mix in cables {
-            let port = mix.port as usize;
-            let (Some(param), Some(operand)) = (params.get_mut(port), operands.get_mut(port))
-            else {
-                continue;
-            };
-            *operand = Operand::Block(mix.to);
-            let (mut travel, mut exact);
-            let travel = if param.is_still() {
-                Travel::Still(param.travel())
-            } else {
-                (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(changes, frames, &mut travel, &mut exact);
-                self.moving = true;
-                Travel::Moving(&travel)
-            };
-            let span = Span::start(frames);
-            param.modulate(
-                level,
-                blocks,
-                self.width,
-                travel,
-                mix,
-                &tables.terms,
-                ramp,
-                span,
-            );
-        }
-    }
-
-    /// Runs a module that rests while it hears nothing.
-    fn listen(
-        &mut self,
-        level: Level,
-        cx: &Cx<'_>,
-        io: Io<'_>,
-        operands: &[Operand],
-        blocks: &Blocks,
-        span: Span,
-    ) -> Health {
-        let mut first = 0;
-        if self.state.rests {
-            let inputs = self.ports.of(operands).iter().take(self.inputs as usize);
-            // SAFETY: inputs are read only, and nobody writes them now.
-            let heard =
-                inputs.filter_map(|input| unsafe { routing::onset(level, blocks, *input, span) });
-            first = heard.min().unwrap_or(span.frames);
-            io.silence_any(self.width);
-            if first >= span.frames {
-                return Health::Fine;
-            }
-            self.state.rests = false;
-        }
-        let cx = Cx {
-            frames: cx.frames - first,
-            position: cx.position.wrapping_add(first as u64),
-            // Modules that rest hear no notes; theirs would be off by what is left out.
-            notes: &[],
-            audio_in: cx
-                .audio_in
-                .map(|audio| audio.get(first..).unwrap_or_default()),
-            ..*cx
-        };
-        let health = self.instance.process(&cx, io.after(first));
-        // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
-        self.state.rests = cx
-            .position
-            .wrapping_add(cx.frames as u64)
-            .is_multiple_of(GRID)
-            && self.instance.rests();
-        health
-    }
-
-    /// In a loop: what cables do to the params in one frame.
-    fn modulate_frame(
-        &mut self,
-        level: Level,
-        blocks: &Blocks,
-        tables: &Tables,
-        span: Span,
-        ramp: Ramp<'_>,
-    ) {
-        let travels = self.travels.of(&tables.travels);
-        for mix in self.modulated.of(&tables.mixes) {
-            let port = mix.port as usize;
-            if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
-                let travel = Travel::Moving(travel);
-                param.modulate(
-                    level,
-                    blocks,
-                    self.width,
-                    travel,
-                    mix,
-                    &tables.terms,
-                    ramp,
-                    span,
-                );
-            }
-        }
-    }
-}
-
-impl Param {
-    /// Writes what its travel and the cables to it make, where its module reads it.
-    fn modulate(
-        &self,
-        level: Level,
-        blocks: &Blocks,
-        width: Width,
-        travel: Travel<'_>,
-        cables: &Mix,
-        terms: &[Term],
-        ramp: Ramp<'_>,
-        span: Span,
-    ) {
-        let terms = cables.terms.of(terms);
-        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-        unsafe {
-            routing::modulate(
-                level, width, blocks, self.shape, travel, terms, ramp, cables.to, span,
-            );
-        }
-    }
-
-    /// Writes the values of its travel where its module reads them, exact where the knob stands.
-    fn write(
-        &self,
-        level: Level,
-        blocks: &Blocks,
-        width: Width,
-        travel: &mut [f32],
-        exact: &[f32; MAX_FRAMES],
-        to: BlockIndex,
-    ) {
-        if self.is_continuous() {
-            routing::shape(level, self.shape, travel);
-        }
-        for (value, exact) in travel.iter_mut().zip(exact) {
-            if !exact.is_nan() {
-                *value = *exact;
-            }
-        }
-        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-        unsafe { routing::write(level, width, blocks, travel, to) };
     }
 }

@@ -3,7 +3,7 @@
 use core::f32::consts::LOG2_10;
 
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
-use crate::kit::corner::{HIGHEST, STAGE, audio_at, column, gather, tabulate};
+use crate::kit::corner::{HIGHEST, STAGE, audio_at, column, gather, limited, tabulate};
 use crate::kit::math::{cos_turns, exp2, sin_turns};
 use crate::kit::settled::settled;
 use crate::kit::switch::{from, position, stretches};
@@ -169,8 +169,17 @@ impl<V: Lanes> Biquad<V> {
         }
         let coefficients = self.coefficients;
         let mut state = self.state;
-        for (frame, out) in out.iter_mut().enumerate() {
-            *out = state.step(coefficients, audio_at(input, frame));
+        match input {
+            Signal::Frames(input) => {
+                for (out, input) in out.iter_mut().zip(input) {
+                    *out = state.step(coefficients, limited(*input));
+                }
+            }
+            Signal::Constant(input) => {
+                for out in out {
+                    *out = state.step(coefficients, limited(input));
+                }
+            }
         }
         self.state = state;
     }
@@ -272,6 +281,7 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
         outputs: [audio("out", "The filtered signal.")],
     };
     const SILENCE: Silence = Silence::All(&["in"]);
+    const RECURSIVE: bool = true;
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);

@@ -347,6 +347,7 @@ impl<V: Lanes> Module<V, 2, 6, 1> for Ladder<V> {
         ],
         outputs: [audio("out", "The filtered signal.")],
     };
+    const RECURSIVE: bool = true;
 
     fn new(setup: &Setup) -> Self {
         Ladder {

@@ -200,6 +200,7 @@ impl<V: Lanes> Module<V, 2, 2, 2> for OnePole<V> {
         ],
     };
     const SILENCE: Silence = Silence::All(&["in"]);
+    const RECURSIVE: bool = true;
 
     fn new(setup: &Setup) -> Self {
         OnePole {

@@ -655,6 +655,7 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
         ],
     };
     const SILENCE: Silence = Silence::All(&["in"]);
+    const RECURSIVE: bool = true;
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);

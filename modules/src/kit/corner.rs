@@ -55,14 +55,20 @@ pub fn copy<V: Lanes>(signal: Signal<'_, V>, start: usize, out: &mut [V]) {
 pub fn copy_audio<V: Lanes>(signal: Signal<'_, V>, start: usize, out: &mut [V]) {
     copy(signal, start, out);
     for value in out {
-        *value = value.clamp(-LOUDEST, LOUDEST);
+        *value = limited(*value);
     }
+}
+
+/// What a filter takes of a frame of audio.
+#[inline(always)]
+pub fn limited<V: Lanes>(value: V) -> V {
+    value.clamp(-LOUDEST, LOUDEST)
 }
 
 /// One frame of an audio input, limited to what a filter takes.
 #[inline(always)]
 pub fn audio_at<V: Lanes>(signal: Signal<'_, V>, frame: usize) -> V {
-    signal.at(frame).clamp(-LOUDEST, LOUDEST)
+    limited(signal.at(frame))
 }
 
 /// A corner in radians per frame: `cutoff * 2^(pitch * track)`, limited to what a filter can

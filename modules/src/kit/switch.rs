@@ -12,6 +12,13 @@ pub fn position<V: Lanes>(switch: V) -> usize {
     switch.lane(0).max(0.0) as i32 as usize
 }
 
+/// Whether a switch stands at this position. Cheaper than comparing [`position`].
+#[inline(always)]
+pub fn is_at<V: Lanes>(switch: V, position: u8) -> bool {
+    let stands = switch.lane(0);
+    stands < f32::from(position) + 1.0 && (position == 0 || stands >= f32::from(position))
+}
+
 /// Whether a toggle is on.
 #[inline(always)]
 pub fn is_on<V: Lanes>(toggle: V) -> bool {
@@ -73,6 +80,20 @@ impl<V: Lanes> Iterator for Stretches<'_, V> {
 mod tests {
     use super::*;
     use crate::lanes::{Baseline, Mono};
+
+    #[test]
+    fn a_switch_stands_at_one_position() {
+        for stands in [-1.0, 0.0, 0.4, 0.99, 1.0, 1.7, 2.0, 3.0] {
+            let switch = Mono::<Baseline>::splat(stands);
+            for at in 0..4 {
+                assert_eq!(
+                    is_at(switch, at),
+                    position(switch) == usize::from(at),
+                    "{stands} {at}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn stretches_cover_the_call_in_order() {

@@ -2,11 +2,11 @@
 
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::bend::Bend;
-use crate::kit::switch::{from, position, stretches};
+use crate::kit::switch::is_at;
 use crate::lanes::Lanes;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, choice, unit};
 
-const EXPONENTIAL: usize = 1;
+const EXPONENTIAL: u8 = 1;
 
 /// Multiplies a signal by a level.
 ///
@@ -61,52 +61,29 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         [level, response]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
+        let exponential = self.exponential;
         match response {
-            Signal::Constant(response) => self.run(position(response), input, level, out),
-            Signal::Frames(_) => self.switch(response, input, level, out),
-        }
-    }
-}
-
-impl<V: Lanes> Vca<V> {
-    /// A call in which the response may move, which is rare: kept apart, for it would cost every call.
-    #[cold]
-    #[inline(never)]
-    fn switch(
-        &self,
-        response: Signal<'_, V>,
-        input: Signal<'_, V>,
-        level: Signal<'_, V>,
-        out: &mut [V],
-    ) {
-        V::vectorize(
-            #[inline(always)]
-            || {
-                for (stretch, response) in stretches(response, out.len()) {
-                    let (input, level) = (from(input, stretch.start), from(level, stretch.start));
-                    self.run(response, input, level, &mut out[stretch]);
-                }
-            },
-        );
-    }
-
-    #[inline(always)]
-    fn run(&self, response: usize, input: Signal<'_, V>, level: Signal<'_, V>, out: &mut [V]) {
-        if response == EXPONENTIAL {
-            let exponential = self.exponential;
-            input.join(
+            Signal::Constant(response) if is_at(response, EXPONENTIAL) => input.join(
                 level,
                 out,
                 #[inline(always)]
                 |input, level| input * exponential.at(level),
-            );
-        } else {
-            input.join(
+            ),
+            Signal::Constant(_) => input.join(
                 level,
                 out,
                 #[inline(always)]
                 |input, level| input * level,
-            );
+            ),
+            Signal::Frames(_) => {
+                for (frame, out) in out.iter_mut().enumerate() {
+                    let level = match level.at(frame) {
+                        level if is_at(response.at(frame), EXPONENTIAL) => exponential.at(level),
+                        level => level,
+                    };
+                    *out = input.at(frame) * level;
+                }
+            }
         }
     }
 }

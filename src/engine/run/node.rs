@@ -1,0 +1,256 @@
+//! One node of a plan in one call.
+
+use weft_modules::routing::{self, Term, Travel};
+use weft_modules::{
+    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, Operand, Span, Wanted, Width,
+};
+
+use super::Around;
+use crate::engine::params::Param;
+use crate::engine::plan::{Mix, Node, Tables};
+use crate::engine::voices::GRID;
+
+impl Node {
+    /// Makes ready what the module reads: sums of cables, and params that move.
+    fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
+        let Around {
+            level,
+            blocks,
+            ramp,
+            ..
+        } = *around;
+        for sum in self.sums.of(&tables.mixes) {
+            let terms = sum.terms.of(&tables.terms);
+            // SAFETY: sums go to memory that only this node uses, and only now.
+            unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
+        }
+        if self.moving || !self.modulated.is_empty() {
+            if self.travels.is_empty() {
+                self.render_params(around, tables, span.frames);
+            } else {
+                self.modulate_frame(around, tables, span);
+            }
+        }
+    }
+
+    /// Where it reads and writes.
+    #[inline(always)]
+    fn io<'t>(&self, around: &Around<'t>, tables: &'t Tables, span: Span) -> Option<Io<'t>> {
+        let ports = self.ports.of_known(&tables.operands)?;
+        let outputs = self.outputs.of_known(&tables.outputs)?;
+        // SAFETY: the plan gives each output a block that overlaps nothing this node reads, and no
+        // call is longer than a block.
+        Some(unsafe { Io::new(around.blocks, ports, outputs, span) })
+    }
+
+    /// Runs a module that may be run with no more ado.
+    #[inline(always)]
+    pub(super) fn process(
+        &mut self,
+        around: &Around<'_>,
+        tables: &Tables,
+        cx: &mut Cx<'_>,
+        span: Span,
+    ) -> Health {
+        cx.wanted = self.wanted;
+        match self.io(around, tables, span) {
+            Some(io) => self.instance.process(cx, io),
+            None => Health::Fine,
+        }
+    }
+
+    /// Runs a module about which something is out of the ordinary.
+    #[inline(never)]
+    pub(super) fn run(
+        &mut self,
+        around: &Around<'_>,
+        tables: &mut Tables,
+        cx: &mut Cx<'_>,
+        span: Span,
+    ) -> Health {
+        if !self.failed {
+            self.prepare(around, tables, span);
+        }
+        let Some(io) = self.io(around, tables, span) else {
+            return Health::Fine;
+        };
+        if self.failed {
+            io.silence_any(self.width);
+            return Health::Fine;
+        }
+        cx.wanted = self.wanted;
+        let server = tables.domains.get(usize::from(self.served.0));
+        if server.is_some_and(|domain| domain.asleep) {
+            cx.wanted = Wanted::NONE;
+        }
+        if self.may_rest {
+            return self.listen(around, &tables.operands, cx, io, span);
+        }
+        if self.is_source {
+            let cx = Cx {
+                voice_levels: &self.state.voices.settled,
+                ..*cx
+            };
+            return self.instance.process(&cx, io);
+        }
+        self.instance.process(cx, io)
+    }
+
+    /// Renders what moves and hands over what stands still.
+    fn render_params(&mut self, around: &Around<'_>, tables: &mut Tables, frames: usize) {
+        let Around {
+            level,
+            blocks,
+            changes,
+            ..
+        } = *around;
+        let was_moving = std::mem::take(&mut self.moving);
+        let operands = self.params_mut(&mut tables.operands);
+        let cables = self.modulated.of(&tables.mixes);
+        let params = &mut self.state.params;
+        if was_moving {
+            let knobs = self.knobs.of(&tables.knobs);
+            for (port, ((operand, param), knob)) in
+                operands.iter_mut().zip(&mut *params).zip(knobs).enumerate()
+            {
+                if cables.iter().any(|mix| mix.port as usize == port) {
+                    continue;
+                }
+                if param.is_still() {
+                    *operand = Operand::Constant(param.plain());
+                    continue;
+                }
+                let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+                param.advance(changes, frames, &mut travel, &mut exact);
+                let travel = travel.get_mut(..frames).unwrap_or_default();
+                param.write(level, blocks, self.width, travel, &exact, *knob);
+                *operand = Operand::Block(*knob);
+                // What lies in a block now is handed over as a constant once it stands still.
+                self.moving = true;
+            }
+        }
+        for mix in cables {
+            let port = mix.port as usize;
+            let (Some(param), Some(operand)) = (params.get_mut(port), operands.get_mut(port))
+            else {
+                continue;
+            };
+            *operand = Operand::Block(mix.to);
+            let (mut travel, mut exact);
+            let travel = if param.is_still() {
+                Travel::Still(param.travel())
+            } else {
+                (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+                param.advance(changes, frames, &mut travel, &mut exact);
+                self.moving = true;
+                Travel::Moving(&travel)
+            };
+            let span = Span::start(frames);
+            param.modulate(around, self.width, travel, mix, &tables.terms, span);
+        }
+    }
+
+    /// Runs a module that rests while it hears nothing.
+    fn listen(
+        &mut self,
+        around: &Around<'_>,
+        operands: &[Operand],
+        cx: &Cx<'_>,
+        io: Io<'_>,
+        span: Span,
+    ) -> Health {
+        let mut first = 0;
+        if self.state.rests {
+            let inputs = self.ports.of(operands).iter().take(self.inputs as usize);
+            // SAFETY: inputs are read only, and nobody writes them now.
+            let heard = inputs.filter_map(|input| unsafe {
+                routing::onset(around.level, around.blocks, *input, span)
+            });
+            first = heard.min().unwrap_or(span.frames);
+            io.silence_any(self.width);
+            if first >= span.frames {
+                return Health::Fine;
+            }
+            self.state.rests = false;
+        }
+        let cx = Cx {
+            frames: cx.frames - first,
+            position: cx.position.wrapping_add(first as u64),
+            // Modules that rest hear no notes; theirs would be off by what is left out.
+            notes: &[],
+            audio_in: cx
+                .audio_in
+                .map(|audio| audio.get(first..).unwrap_or_default()),
+            ..*cx
+        };
+        let health = self.instance.process(&cx, io.after(first));
+        // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
+        self.state.rests = cx
+            .position
+            .wrapping_add(cx.frames as u64)
+            .is_multiple_of(GRID)
+            && self.instance.rests();
+        health
+    }
+
+    /// In a loop: what cables do to the params in one frame.
+    fn modulate_frame(&mut self, around: &Around<'_>, tables: &Tables, span: Span) {
+        let travels = self.travels.of(&tables.travels);
+        for mix in self.modulated.of(&tables.mixes) {
+            let port = mix.port as usize;
+            if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
+                let travel = Travel::Moving(travel);
+                param.modulate(around, self.width, travel, mix, &tables.terms, span);
+            }
+        }
+    }
+}
+
+impl Param {
+    /// Writes what its travel and the cables to it make, where its module reads it.
+    fn modulate(
+        &self,
+        around: &Around<'_>,
+        width: Width,
+        travel: Travel<'_>,
+        cables: &Mix,
+        terms: &[Term],
+        span: Span,
+    ) {
+        let Around {
+            level,
+            blocks,
+            ramp,
+            ..
+        } = *around;
+        let terms = cables.terms.of(terms);
+        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+        unsafe {
+            routing::modulate(
+                level, width, blocks, self.shape, travel, terms, ramp, cables.to, span,
+            );
+        }
+    }
+
+    /// Writes the values of its travel where its module reads them, exact where the knob stands.
+    pub(super) fn write(
+        &self,
+        level: Level,
+        blocks: &Blocks,
+        width: Width,
+        travel: &mut [f32],
+        exact: &[f32; MAX_FRAMES],
+        to: BlockIndex,
+    ) {
+        if self.is_continuous() {
+            routing::shape(level, self.shape, travel);
+        }
+        for (value, exact) in travel.iter_mut().zip(exact) {
+            if !exact.is_nan() {
+                *value = *exact;
+            }
+        }
+        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+        unsafe { routing::write(level, width, blocks, travel, to) };
+    }
+}
