@@ -1,29 +1,24 @@
 //! Graph to plan: order, memory, instances.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod life;
+mod values;
+
 use std::sync::Arc;
 
 use thiserror::Error;
 use weft_modules::routing::Term;
-use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Setup,
-    Span, Voicing, Wanted, Width,
-};
+use weft_modules::{BlockIndex, Blocks, Level, MAX_FRAMES, Operand, Voicing, Wanted, Width};
 
+use self::life::{life, vacancy};
+use self::values::{Fit, ValueIndex, Values};
 use super::buffers::{BlockPool, Sharing};
 use super::domains::Domains;
 use super::faults::FaultBoard;
-use super::graph::{Graph, Target, Unit, Wire};
+use super::graph::{Arrivals, Graph, Target, Unit};
 use super::loads::{Audience, LoadBoard};
-use super::params::Param;
-use super::plan::{
-    Act, Domain, Late, Loop, Mix, Node, NodeState, Place, Plan, Range, Rest, Sleeper, Step, Tables,
-};
-use super::transport::Clock;
-use super::voices::{SILENT, VoiceLevels};
+use super::plan::{Act, Domain, Late, Loop, Mix, Node, Place, Plan, Range, Sleeper, Step, Tables};
 use super::{SAMPLE_RATES, SLOTS, turns};
-use crate::patch::{Circle, ParamRef, Patch};
+use crate::patch::{Circle, Patch};
 
 /// Why a patch cannot play.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -52,23 +47,17 @@ pub fn compile(patch: &Patch, sample_rate: f32) -> Result<Plan, CompileError> {
     let (graph, units) = Graph::of(patch)?;
     let recipe = Recipe {
         sample_rate,
-        ..Recipe::of(patch, &graph)
+        ..Recipe::of(&graph)
     };
-    Ok(recipe.build(&units))
-}
-
-/// Seeds a module's randomness from its id, so that it sounds the same in every run: FNV-1a (Fowler,
-/// Noll, Vo).
-fn seed(id: &str) -> u32 {
-    id.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    Ok(Plan {
+        loads: LoadBoard::of(&graph, &units, &Audience::default()),
+        ..recipe.build(&units)
     })
 }
 
 /// What a plan is made from.
 pub(super) struct Recipe<'a> {
     pub(super) graph: &'a Graph,
-    pub(super) slots: &'a BTreeMap<u16, ParamRef>,
     pub(super) sample_rate: f32,
     pub(super) sharing: Sharing,
     /// Which nodes get a state of their own; the others are handed over from another plan.
@@ -79,24 +68,24 @@ pub(super) struct Recipe<'a> {
 #[derive(Clone, Copy)]
 pub(super) enum Fresh<'a> {
     All,
+    Nobody,
     /// Those for which the list says so.
     Listed(&'a [bool]),
 }
 
 impl<'a> Recipe<'a> {
     /// A recipe for a whole new plan at the lowest rate.
-    pub(super) fn of(patch: &'a Patch, graph: &'a Graph) -> Recipe<'a> {
+    pub(super) fn of(graph: &'a Graph) -> Recipe<'a> {
         let (sample_rate, sharing) = (*SAMPLE_RATES.start(), Sharing::ByLiveness);
         Recipe {
             graph,
-            slots: &patch.slots,
             sample_rate,
             sharing,
             fresh: Fresh::All,
         }
     }
 
-    /// Makes the plan. Its nodes stand where [`places`] says.
+    /// Makes the plan. Its nodes stand where [`places`] says, and nobody sees what they cost.
     pub(super) fn build(self, units: &[Unit]) -> Plan {
         Builder::new(self, units).build(units)
     }
@@ -104,129 +93,39 @@ impl<'a> Recipe<'a> {
 
 /// Where each node of a graph stands in the plan made from these units.
 pub(super) fn places(units: &[Unit]) -> Vec<u32> {
-    let order: Vec<usize> = units
-        .iter()
-        .flat_map(|unit| unit.members().iter().copied())
-        .collect();
-    let mut places = vec![0; order.len()];
-    for (place, node) in order.into_iter().enumerate() {
-        places[node] = place as u32;
+    let order = || units.iter().flat_map(Unit::members);
+    let mut places = vec![0; order().count()];
+    for (place, node) in order().enumerate() {
+        places[*node] = place as u32;
     }
     places
 }
 
 /// Which param each slot moves, in the plan made from these units.
-pub(super) fn slots_of(
-    graph: &Graph,
-    units: &[Unit],
-    bound: &BTreeMap<u16, ParamRef>,
-) -> Box<[Option<Place>]> {
+pub(super) fn slots_of(graph: &Graph, units: &[Unit]) -> Box<[Option<Place>]> {
+    slots_at(graph, &places(units))
+}
+
+fn slots_at(graph: &Graph, places: &[u32]) -> Box<[Option<Place>]> {
     let mut slots = vec![None; SLOTS];
-    let places = places(units);
-    // Of several nodes of a name the first is the one the patch means.
-    let by_id: HashMap<&str, usize> = graph
-        .nodes
-        .iter()
-        .enumerate()
-        .rev()
-        .map(|(node, known)| (known.id.as_str(), node))
-        .collect();
-    for (slot, bound) in bound {
-        let place = usize::from(*slot)
-            .checked_sub(1)
-            .and_then(|index| slots.get_mut(index));
-        if let (Some(place), Some(&node)) = (place, by_id.get(bound.module.as_str())) {
-            let spec = &graph.nodes[node].entry.spec;
-            let param = spec
-                .param(&bound.param)
-                .filter(|param| !spec.params[*param].setting);
-            *place = param.map(|param| Place {
-                node: places[node],
-                param: param as u32,
-            });
-        }
+    for bound in &graph.slots {
+        slots[bound.slot] = Some(Place {
+            node: places[bound.node],
+            param: bound.param as u32,
+        });
     }
     slots.into()
-}
-
-/// Stands in for a module whose state another plan will hand over.
-struct Vacant;
-
-impl Instance for Vacant {
-    fn reset(&mut self) {}
-    fn rests(&mut self) -> bool {
-        false
-    }
-    fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
-        Health::Fine
-    }
-}
-
-/// Runs an instance on silence once and resets it, so that its code and memory are at hand when it
-/// plays for the first time.
-fn warm(instance: &mut dyn Instance, node: &super::graph::Node, sample_rate: f32) {
-    let lines = BlockIndex::lines_for(node.width.lanes());
-    let spec = &node.entry.spec;
-    let blocks = Blocks::new(lines * spec.outputs.len() as u32);
-    let outputs: Vec<BlockIndex> = (0..spec.outputs.len() as u32)
-        .map(|output| BlockIndex::from_line(output * lines))
-        .collect();
-    let inputs = std::iter::repeat_n(&0.0, spec.inputs.len());
-    let ports: Vec<Operand> = inputs
-        .chain(&node.values)
-        .map(|value| Operand::Constant(*value))
-        .collect();
-    let cx = Cx {
-        sample_rate,
-        frames: MAX_FRAMES,
-        position: 0,
-        transport: Clock::new(sample_rate).now(),
-        notes: &[],
-        audio_in: [&[]; 4],
-        voice_levels: &SILENT,
-        wanted: Wanted::ALL,
-    };
-    // SAFETY: every output has a block of its own in memory nobody else knows.
-    let io = unsafe { Io::new(&blocks, &ports, &outputs, Span::start(MAX_FRAMES)) };
-    // A module that fails here will be caught when it plays.
-    let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, io)));
-    instance.reset();
-}
-
-/// A signal some module reads: an output as it is, or made to fit.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Value {
-    node: usize,
-    output: usize,
-    fit: Fit,
-    /// One frame late.
-    late: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Fit {
-    AsIs,
-    Spread(Width),
-    Widen,
-    SumLanes,
 }
 
 struct Builder<'a> {
     recipe: Recipe<'a>,
     domains: Domains,
-    /// The domain whose modules alone read a value.
-    readers_asleep: HashMap<Value, Option<usize>>,
+    values: Values<'a>,
     places_of_nodes: Vec<u32>,
-    /// For each node, the wires into it, in the order of the patch.
-    into: Vec<Vec<&'a Wire>>,
     level: Level,
     pool: BlockPool,
-    /// How many readers a value still has.
-    readers: HashMap<Value, usize>,
-    /// Where a value lies.
-    places: HashMap<Value, BlockIndex>,
     /// In a loop nothing is freed before its end: what lies in memory for the next frame is needed.
-    kept: Option<Vec<Value>>,
+    kept: Option<Vec<ValueIndex>>,
     steps: Vec<Step>,
     /// What the host hears of the unit at hand; added to the steps after it.
     heard: Vec<Step>,
@@ -292,46 +191,31 @@ impl<'a> Builder<'a> {
             sample_rate: legal_rate(recipe.sample_rate),
             ..recipe
         };
-        let mut into: Vec<Vec<&Wire>> = recipe.graph.nodes.iter().map(|_| Vec::new()).collect();
-        for wire in &recipe.graph.wires {
-            into[wire.to].push(wire);
-        }
-        let scratch = (0..recipe.graph.nodes.len())
+        let graph = recipe.graph;
+        let scratch = (0..graph.nodes.len())
             .map(|node| Self::scratch_lines(&recipe, node))
             .max();
-        let looped: HashSet<usize> = units
-            .iter()
-            .filter(|unit| matches!(unit, Unit::Loop(_)))
-            .flat_map(|unit| unit.members().iter().copied())
-            .collect();
-        let mut builder = Builder {
-            domains: Domains::of(recipe.graph, |node| looped.contains(&node)),
-            readers_asleep: HashMap::new(),
-            pool: BlockPool::after(scratch.unwrap_or(0), recipe.sharing),
-            recipe,
-            places_of_nodes: places(units),
-            into,
-            level: Level::detect(),
-            readers: HashMap::new(),
-            places: HashMap::new(),
-            kept: None,
-            steps: Vec::new(),
-            heard: Vec::new(),
-            nodes: Vec::new(),
-            tables: Growing::default(),
-        };
-        for node in 0..builder.into.len() {
-            let domain = builder.domains.of_nodes[node];
-            for value in builder.values_read_by(node) {
-                builder.count_reader(value);
-                builder
-                    .readers_asleep
-                    .entry(value)
-                    .and_modify(|sleeper| *sleeper = sleeper.filter(|_| *sleeper == domain))
-                    .or_insert(domain);
+        let mut looped = vec![false; graph.nodes.len()];
+        for unit in units {
+            if let Unit::Loop(members) = unit {
+                members.iter().for_each(|node| looped[*node] = true);
             }
         }
-        builder
+        let arrivals = Arrivals::of(graph);
+        let domains = Domains::of(graph, &arrivals, |node| looped[node]);
+        Builder {
+            values: Values::of(graph, arrivals, &domains),
+            domains,
+            pool: BlockPool::after(scratch.unwrap_or(0), recipe.sharing),
+            places_of_nodes: places(units),
+            level: Level::detect(),
+            kept: None,
+            steps: Vec::with_capacity(graph.nodes.len()),
+            heard: Vec::new(),
+            nodes: Vec::with_capacity(graph.nodes.len()),
+            tables: Growing::default(),
+            recipe,
+        }
     }
 
     /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
@@ -341,131 +225,35 @@ impl<'a> Builder<'a> {
         ports as u32 * BlockIndex::lines_for(node.width.lanes())
     }
 
-    fn count_reader(&mut self, value: Value) {
-        let readers = self.readers.entry(value).or_default();
-        *readers += 1;
-        // A fitted value is itself one reader of what it is made from, and a late one of its source.
-        if *readers == 1 {
-            if value.fit != Fit::AsIs {
-                self.count_reader(Value {
-                    fit: Fit::AsIs,
-                    ..value
-                });
-            } else if value.late {
-                self.count_reader(Value {
-                    late: false,
-                    ..value
-                });
-            }
-        }
-    }
-
-    fn width_of(&self, value: Value) -> Width {
-        match value.fit {
-            Fit::AsIs => self.recipe.graph.nodes[value.node].width,
-            Fit::Spread(width) => width,
-            Fit::Widen => Width::Sixteen,
-            Fit::SumLanes => Width::One,
-        }
-    }
-
-    /// The value a wire's target reads, and whether it is mono in a wider sum.
-    ///
-    /// `alone`: the target is an input with this one cable, which reads a block of its own width.
-    fn value(&self, wire: &Wire, alone: bool) -> (Value, bool) {
-        let nodes = &self.recipe.graph.nodes;
-        let (from, to) = (nodes[wire.from].width, nodes[wire.to].width);
-        let fit = match (from, to) {
-            _ if from == to => Fit::AsIs,
-            (_, Width::One) => Fit::SumLanes,
-            (Width::One, _) if alone => Fit::Spread(to),
-            (Width::One, _) => Fit::AsIs,
-            (Width::Eight, _) => Fit::Widen,
-            // Only while voices are being taken away: the module runs on as wide as it was.
-            (Width::Sixteen, _) => Fit::SumLanes,
-        };
-        let mono = fit == Fit::SumLanes && to != Width::One
-            || from == Width::One && to != Width::One && !alone;
-        (
-            Value {
-                node: wire.from,
-                output: wire.output,
-                fit,
-                late: wire.feedback,
-            },
-            mono,
-        )
-    }
-
-    /// Whether the target can read its one source with no copy or through a shared one.
-    fn is_direct(wires: &[&Wire]) -> bool {
-        matches!(wires, [wire] if wire.fade.start == 1.0 && wire.fade.gain == 1.0)
-    }
-
-    fn wires_at(&self, node: usize, target: Target) -> Vec<&'a Wire> {
-        self.into[node]
-            .iter()
-            .copied()
-            .filter(|wire| wire.target == target)
-            .collect()
-    }
-
-    fn values_read_by(&self, node: usize) -> Vec<Value> {
-        let spec = &self.recipe.graph.nodes[node].entry.spec;
-        let mut values = Vec::new();
-        for input in 0..spec.inputs.len() {
-            let wires = self.wires_at(node, Target::Input(input));
-            let alone = Self::is_direct(&wires);
-            values.extend(wires.iter().map(|wire| self.value(wire, alone).0));
-        }
-        for param in 0..spec.params.len() {
-            let wires = self.wires_at(node, Target::Param(param));
-            values.extend(wires.iter().map(|wire| self.value(wire, false).0));
-        }
-        values
-    }
-
     /// One reader of a value is done; the last one frees its memory.
-    fn release(&mut self, value: Value) {
+    fn release(&mut self, value: ValueIndex) {
         if let Some(kept) = &mut self.kept {
             kept.push(value);
-            return;
-        }
-        if let Some(readers) = self.readers.get_mut(&value) {
-            *readers -= 1;
-            if *readers > 0 {
-                return;
-            }
-        }
-        if let Some(place) = self.places.remove(&value) {
-            self.pool.give(self.width_of(value), place);
+        } else if let Some(place) = self.values.release(value) {
+            self.pool.give(self.values.width_of(value), place);
         }
     }
 
     /// Where a value lies, after making it fit if nobody did before.
-    fn place(&mut self, value: Value) -> BlockIndex {
-        if let Some(place) = self.places.get(&value) {
-            return *place;
+    fn place(&mut self, index: ValueIndex) -> BlockIndex {
+        if let Some(place) = self.values.place(index) {
+            return place;
         }
-        let whole = if value.fit == Fit::AsIs {
-            Value {
-                late: false,
-                ..value
-            }
-        } else {
-            Value {
-                fit: Fit::AsIs,
-                ..value
-            }
+        // Outputs lie ready before anyone reads them; all else has a source.
+        let source = self.values.source(index);
+        let from = source.map(|source| self.place(source));
+        let to = self.pool.take(self.values.width_of(index));
+        self.values.put(index, to);
+        let (Some(source), Some(from)) = (source, from) else {
+            return to;
         };
-        let from = self.place(whole);
-        let to = self.pool.take(self.width_of(value));
+        let value = self.values.value(index);
         let act = match value.fit {
-            Fit::AsIs => Act::Delay(self.late(value, from, to)),
+            Fit::AsIs => Act::Delay(self.late(index, from, to)),
             Fit::Spread(width) => Act::Spread { width, from, to },
             Fit::SumLanes => Act::SumLanes {
                 singers: sleeper(self.domains.of_nodes[value.node]),
-                width: self.width_of(whole),
+                width: self.values.width_of(source),
                 from,
                 to,
                 sources: add(
@@ -481,115 +269,108 @@ impl<'a> Builder<'a> {
         // What is read late is remembered on, whoever sleeps.
         let readers = match value.fit {
             Fit::AsIs => None,
-            _ => self.readers_asleep.get(&value).copied().flatten(),
+            _ => self.values.readers_asleep(index),
         };
         self.steps.push(Step {
             sleeper: sleeper(readers),
             act,
         });
-        self.places.insert(value, to);
-        self.release(whole);
+        self.release(source);
         to
     }
 
-    fn late(&self, value: Value, from: BlockIndex, to: BlockIndex) -> Late {
-        let node = self.places_of_nodes[value.node];
+    fn late(&self, index: ValueIndex, from: BlockIndex, to: BlockIndex) -> Late {
+        let value = self.values.value(index);
         Late {
-            node,
+            node: self.places_of_nodes[value.node],
             output: value.output as u32,
-            width: self.width_of(value),
+            width: self.values.width_of(index),
             from,
             to,
         }
     }
 
     /// Has the cables into an input or param made ready for their sum.
-    fn mix(&mut self, wires: &[&Wire], to: BlockIndex, port: usize) -> Mix {
-        let terms: Vec<Term> = wires
-            .iter()
-            .map(|wire| {
-                let (value, mono) = self.value(wire, false);
-                Term {
-                    from: self.place(value),
-                    mono,
-                    gain: wire.fade.gain,
-                    start: wire.fade.start,
-                }
-            })
-            .collect();
-        Mix {
-            terms: add(&mut self.tables.terms, terms),
+    fn mix(&mut self, readings: std::ops::Range<usize>, to: BlockIndex, port: usize) {
+        let first = self.tables.terms.len();
+        for at in readings {
+            let reading = self.values.reading(at);
+            let from = self.place(reading.value);
+            self.tables.terms.push(Term {
+                from,
+                mono: reading.mono,
+                gain: reading.wire.fade.gain,
+                start: reading.wire.fade.start,
+            });
+        }
+        self.tables.mixes.push(Mix {
+            terms: Range::since(first, &self.tables.terms),
             to,
             port: port as u32,
-        }
+        });
     }
 
     /// Adds a module. `scratch`: where its sums and params go.
     fn add(&mut self, node: usize, scratch: &mut BlockPool) {
-        let graph = self.recipe.graph;
-        let graph_node = &graph.nodes[node];
+        let graph_node = &self.recipe.graph.nodes[node];
         let (spec, width) = (&graph_node.entry.spec, graph_node.width);
-        let mut sums = Vec::new();
-        let mut inputs = Vec::with_capacity(spec.inputs.len());
+        let first_port = self.tables.operands.len();
+        let first_sum = self.tables.mixes.len();
         for input in 0..spec.inputs.len() {
-            let wires = self.wires_at(node, Target::Input(input));
-            inputs.push(match wires.as_slice() {
-                [] => Operand::Constant(0.0),
-                [wire] if Self::is_direct(&wires) => {
-                    let (value, _) = self.value(wire, true);
-                    Operand::Block(self.place(value))
-                }
-                _ => {
+            let readings = self.values.read_at_port(node, Target::Input(input));
+            let first = readings.clone().next().map(|at| self.values.reading(at));
+            let operand = match first {
+                None => Operand::Constant(0.0),
+                Some(reading) if reading.direct => Operand::Block(self.place(reading.value)),
+                Some(_) => {
                     let to = scratch.take(width);
-                    sums.push(self.mix(&wires, to, input));
+                    self.mix(readings, to, input);
                     Operand::Block(to)
                 }
-            });
+            };
+            self.tables.operands.push(operand);
         }
-        let mut modulated = Vec::new();
-        let mut knobs = Vec::with_capacity(spec.params.len());
+        let sums = Range::since(first_sum, &self.tables.mixes);
+        let (first_knob, first_modulated) = (self.tables.knobs.len(), self.tables.mixes.len());
         for param in 0..spec.params.len() {
-            let wires = self.wires_at(node, Target::Param(param));
+            let readings = self.values.read_at_port(node, Target::Param(param));
             let to = scratch.take(width);
-            knobs.push(to);
-            if !wires.is_empty() {
-                modulated.push(self.mix(&wires, to, param));
+            self.tables.knobs.push(to);
+            if !readings.is_empty() {
+                self.mix(readings, to, param);
             }
         }
-        let whole = |output| Value {
-            node,
-            output,
-            fit: Fit::AsIs,
-            late: false,
-        };
+        let knobs = Range::since(first_knob, &self.tables.knobs);
+        let modulated = Range::since(first_modulated, &self.tables.mixes);
         let is_heard = spec.voicing == Voicing::HostOutput;
+        let is_read = |values: &Values, output| values.has_readers(values.output(node, output));
         let wanted = Wanted::of(
-            (0..spec.outputs.len())
-                .filter(|output| is_heard || self.readers.contains_key(&whole(*output))),
+            (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
         );
-        let outputs: Vec<BlockIndex> = (0..spec.outputs.len())
-            .map(|output| {
-                let place = self.pool.take(width);
-                self.places.insert(whole(output), place);
-                place
-            })
-            .collect();
+        let first_output = self.tables.outputs.len();
+        for output in 0..spec.outputs.len() {
+            let place = self.pool.take(width);
+            self.values.put(self.values.output(node, output), place);
+            self.tables.outputs.push(place);
+        }
+        let outputs = Range::since(first_output, &self.tables.outputs);
         let place = self.nodes.len() as u32;
         let domain = self.domains.of_nodes[node];
         self.steps.push(Step {
             sleeper: sleeper(domain),
             act: Act::Run(Range::one(place)),
         });
-        for (output, at) in outputs.iter().enumerate() {
-            if domain.is_some() && width == Width::One && self.leaves(node, output) {
-                let singers = sleeper(domain);
+        let is_source = spec.voicing == Voicing::NoteSource;
+        for (output, at) in outputs.of(&self.tables.outputs).iter().enumerate() {
+            let singers = sleeper(domain);
+            if width == Width::One && self.domains.leaving.contains(&(node, output)) {
                 self.steps.push(always(Act::Hear { at: *at, singers }));
             }
             let mut domains = self.domains.all.iter();
             let watcher = domains.position(|domain| {
                 domain.source == node && domain.gates.contains(&output) && wanted.has(output)
             });
-            if watcher.is_some() {
+            if is_source && watcher.is_some() {
                 self.steps.push(Step {
                     sleeper: sleeper(watcher),
                     act: Act::Watch {
@@ -600,7 +381,7 @@ impl<'a> Builder<'a> {
                 });
             }
         }
-        if is_heard && let [left, right] = outputs[..] {
+        if is_heard && let [left, right] = *outputs.of(&self.tables.outputs) {
             let heard = graph_node.heard;
             let term = |from| Term {
                 from,
@@ -613,6 +394,7 @@ impl<'a> Builder<'a> {
         }
         let fresh = match self.recipe.fresh {
             Fresh::All => true,
+            Fresh::Nobody => false,
             Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
         };
         let travels = if self.kept.is_some() {
@@ -620,13 +402,17 @@ impl<'a> Builder<'a> {
         } else {
             0
         };
-        let (instance, state) = self.life(node, fresh);
+        let (instance, state) = if fresh {
+            life(graph_node, self.level, self.recipe.sample_rate)
+        } else {
+            vacancy()
+        };
         // Those who are handed over bring the values of their params along.
         let params = (0..spec.params.len()).map(|param| {
             Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
         });
+        self.tables.operands.extend(params);
         let served = sleeper(self.domains.served[node]);
-        let is_source = spec.voicing == Voicing::NoteSource;
         let may_rest =
             self.kept.is_none() && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput);
         let tables = &mut self.tables;
@@ -639,12 +425,12 @@ impl<'a> Builder<'a> {
             is_plain,
             takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
             instance,
-            ports: add(&mut tables.operands, inputs.into_iter().chain(params)),
+            ports: Range::since(first_port, &tables.operands),
             inputs: spec.inputs.len() as u32,
-            outputs: add(&mut tables.outputs, outputs),
-            sums: add(&mut tables.mixes, sums),
-            modulated: add(&mut tables.mixes, modulated),
-            knobs: add(&mut tables.knobs, knobs),
+            outputs,
+            sums,
+            modulated,
+            knobs,
             travels: add(
                 &mut tables.travels,
                 std::iter::repeat_n([0.0; MAX_FRAMES], travels),
@@ -662,72 +448,34 @@ impl<'a> Builder<'a> {
         if self.kept.is_none() {
             self.steps.append(&mut self.heard);
         }
-        for value in self.values_read_by(node) {
-            self.release(value);
+        for at in self.values.read_at(node) {
+            self.release(self.values.reading(at).value);
         }
         for output in 0..spec.outputs.len() {
-            let value = whole(output);
-            if !self.readers.contains_key(&value) {
-                self.release(value);
+            if !is_read(&self.values, output) {
+                self.release(self.values.output(node, output));
             }
         }
     }
 
-    /// Whether a module outside the node's domain reads an output as it is.
-    fn leaves(&self, node: usize, output: usize) -> bool {
-        let domain = self.domains.of_nodes[node];
-        self.recipe.graph.wires.iter().any(|wire| {
-            wire.from == node && wire.output == output && self.domains.of_nodes[wire.to] != domain
-        })
-    }
-
-    /// A module's instance and what it remembers; empty unless it is a fresh one.
-    fn life(&self, node: usize, fresh: bool) -> (Box<dyn Instance>, NodeState) {
-        if !fresh {
-            return (Box::new(Vacant), NodeState::default());
-        }
-        let node = &self.recipe.graph.nodes[node];
-        let spec = &node.entry.spec;
-        let rate = self.recipe.sample_rate;
-        let setup = Setup {
-            sample_rate: rate,
-            seed: seed(&node.made_as),
-        };
-        let mut instance = node.entry.instantiate(self.level, node.width, &setup);
-        warm(&mut *instance, node, rate);
-        let state = NodeState {
-            params: spec
-                .params
-                .iter()
-                .zip(&node.values)
-                .map(|(param, plain)| Param::new(param, *plain, rate))
-                .collect(),
-            voices: VoiceLevels::default(),
-            rest: Rest::default(),
-            rests: false,
-            late: vec![[0.0; MAX_LANES]; spec.outputs.len()].into(),
-        };
-        (instance, state)
-    }
-
     /// Adds modules that run frame by frame.
     fn add_loop(&mut self, members: &[usize]) {
-        let (late, from_outside): (Vec<Value>, Vec<Value>) = members
-            .iter()
-            .flat_map(|node| self.values_read_by(*node))
-            .filter(|value| value.late)
-            .map(|value| Value {
-                fit: Fit::AsIs,
-                ..value
-            })
-            .fold(Vec::new(), |mut seen, value| {
-                if !seen.contains(&value) {
-                    seen.push(value);
-                }
-                seen
-            })
+        let mut late = Vec::new();
+        for at in members.iter().flat_map(|node| self.values.read_at(*node)) {
+            let index = self.values.reading(at).value;
+            let value = self.values.value(index);
+            if value.late {
+                let index = match value.fit {
+                    Fit::AsIs => Some(index),
+                    _ => self.values.source(index),
+                };
+                late.extend(index.filter(|index| !late.contains(index)));
+            }
+        }
+        let is_own = |values: &Values, index| members.contains(&values.value(index).node);
+        let (late, from_outside): (Vec<_>, Vec<_>) = late
             .into_iter()
-            .partition(|value| members.contains(&value.node));
+            .partition(|index| is_own(&self.values, *index));
         // What is late from elsewhere is made so in whole calls, before the loop.
         for value in from_outside {
             self.place(value);
@@ -735,8 +483,8 @@ impl<'a> Builder<'a> {
         self.kept = Some(Vec::new());
         // What feedback cables bring lies ready before anything runs.
         for value in &late {
-            let place = self.pool.take(self.width_of(*value));
-            self.places.insert(*value, place);
+            let place = self.pool.take(self.values.width_of(*value));
+            self.values.put(*value, place);
         }
         let before = std::mem::take(&mut self.steps);
         let first = self.nodes.len() as u32;
@@ -748,15 +496,10 @@ impl<'a> Builder<'a> {
         }
         let late = late
             .into_iter()
-            .map(|value| {
-                self.late(
-                    value,
-                    self.places[&Value {
-                        late: false,
-                        ..value
-                    }],
-                    self.places[&value],
-                )
+            .filter_map(|value| {
+                let from = self.values.source(value)?;
+                let (from, to) = (self.values.place(from)?, self.values.place(value)?);
+                Some(self.late(value, from, to))
             })
             .collect();
         let steps = std::mem::replace(&mut self.steps, before);
@@ -767,14 +510,16 @@ impl<'a> Builder<'a> {
             late,
         }))));
         self.steps.append(&mut self.heard);
-        for value in self.kept.take().unwrap_or_default() {
-            self.release(value);
-            let is_own = members.contains(&value.node);
-            if is_own && value.late && value.fit == Fit::AsIs && !self.places.contains_key(&value) {
-                self.release(Value {
-                    late: false,
-                    ..value
-                });
+        for index in self.kept.take().unwrap_or_default() {
+            self.release(index);
+            let value = self.values.value(index);
+            if value.late
+                && value.fit == Fit::AsIs
+                && is_own(&self.values, index)
+                && self.values.place(index).is_none()
+                && let Some(source) = self.values.source(index)
+            {
+                self.release(source);
             }
         }
     }
@@ -800,7 +545,7 @@ impl<'a> Builder<'a> {
             });
         }
         let graph = self.recipe.graph;
-        let slots = slots_of(graph, units, self.recipe.slots);
+        let slots = slots_at(graph, &self.places_of_nodes);
         let mut keys: Vec<_> = graph
             .nodes
             .iter()
@@ -812,7 +557,7 @@ impl<'a> Builder<'a> {
         keys.dedup_by_key(|(key, _)| *key);
         let keys = keys.into();
         let order = units.iter().flat_map(|unit| unit.members());
-        let faults = FaultBoard::new(order.clone().map(|node| graph.nodes[*node].id.clone()));
+        let faults = FaultBoard::new(order.clone().map(|node| Arc::clone(&graph.nodes[*node].id)));
         Plan {
             level: self.level,
             sample_rate: self.recipe.sample_rate,
@@ -827,7 +572,7 @@ impl<'a> Builder<'a> {
             keys,
             blocks: Blocks::new(self.pool.lines()),
             faults: Arc::new(faults),
-            loads: LoadBoard::of(graph, units, &Audience::default()),
+            loads: LoadBoard::default(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Which modules may sleep while no voice of their note source sounds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use weft_modules::spec::Silence;
 use weft_modules::{PortKind, Voicing, Width};
 
-use super::graph::{Graph, Target, Wire};
+use super::graph::{Arrivals, Graph, Target};
 
 /// The modules that serve only the voices of one note source, and what proves that nothing but a note
 /// can make them sound.
@@ -25,6 +25,8 @@ pub(super) struct Domains {
     pub(super) of_nodes: Vec<Option<usize>>,
     /// For each node that is always awake, the domain that alone reads it.
     pub(super) served: Vec<Option<usize>>,
+    /// Nodes and their outputs that a node outside their domain reads.
+    pub(super) leaving: HashSet<(usize, usize)>,
 }
 
 impl Domains {
@@ -32,7 +34,11 @@ impl Domains {
     ///
     /// A domain must be shut at every cable that leads out of it: what comes out is silent, once it has
     /// died away, for as long as the gates of its source are low.
-    pub(super) fn of(graph: &Graph, in_loop: impl Fn(usize) -> bool) -> Domains {
+    pub(super) fn of(
+        graph: &Graph,
+        arrivals: &Arrivals,
+        in_loop: impl Fn(usize) -> bool,
+    ) -> Domains {
         let nodes = &graph.nodes;
         let mut source_of: Vec<Option<usize>> = nodes
             .iter()
@@ -41,10 +47,6 @@ impl Domains {
                 _ => None,
             })
             .collect();
-        let mut into: Vec<Vec<&Wire>> = vec![Vec::new(); nodes.len()];
-        for wire in &graph.wires {
-            into[wire.to].push(wire);
-        }
         let mut sources: Vec<usize> = source_of.iter().flatten().copied().collect();
         sources.sort_unstable();
         sources.dedup();
@@ -52,7 +54,7 @@ impl Domains {
         for source in sources {
             let mut proof = Proof {
                 graph,
-                into: &into,
+                arrivals,
                 source_of: &source_of,
                 source,
                 known: HashMap::new(),
@@ -88,7 +90,12 @@ impl Domains {
                 (may && !in_loop(node)).then_some(domain)
             })
             .collect();
+        let leaving = graph.wires.iter().filter(|wire| {
+            let domain = of_nodes[wire.from];
+            domain.is_some() && domain != of_nodes[wire.to]
+        });
         Domains {
+            leaving: leaving.map(|wire| (wire.from, wire.output)).collect(),
             all,
             of_nodes,
             served,
@@ -99,7 +106,7 @@ impl Domains {
 /// The search for a proof that a domain falls silent.
 struct Proof<'a> {
     graph: &'a Graph,
-    into: &'a [Vec<&'a Wire>],
+    arrivals: &'a Arrivals,
     source_of: &'a [Option<usize>],
     source: usize,
     /// Nodes that have been looked at, with the params that must stand at 0 for them to be shut.
@@ -173,7 +180,9 @@ impl Proof<'_> {
             (None, Some(param)) => (Target::Param(param), vec![(node, param)]),
             (None, None) => return None,
         };
-        for wire in self.into[node].iter().filter(|wire| wire.target == target) {
+        let wires = self.arrivals.at(node).iter();
+        let wires = wires.map(|wire| &self.graph.wires[*wire]);
+        for wire in wires.filter(|wire| wire.target == target) {
             let from = &self.graph.nodes[wire.from].entry.spec;
             let is_gate =
                 wire.from == self.source && from.outputs[wire.output].kind == PortKind::Gate;

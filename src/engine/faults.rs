@@ -1,5 +1,6 @@
 //! Modules that misbehaved, told from the audio thread to everyone else.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What went wrong in a module.
@@ -17,11 +18,11 @@ pub enum Fault {
 /// atomic.
 #[derive(Debug)]
 pub struct FaultBoard {
-    modules: Vec<(String, [AtomicU32; 2])>,
+    modules: Box<[(Arc<str>, [AtomicU32; 2])]>,
 }
 
 impl FaultBoard {
-    pub(super) fn new(modules: impl Iterator<Item = String>) -> FaultBoard {
+    pub(super) fn new(modules: impl Iterator<Item = Arc<str>>) -> FaultBoard {
         FaultBoard {
             modules: modules.map(|id| (id, Default::default())).collect(),
         }
@@ -38,7 +39,7 @@ impl FaultBoard {
         let each = |fault: Fault| {
             self.modules.iter().filter_map(move |(id, counts)| {
                 let count = counts[fault as usize].load(Ordering::Relaxed);
-                (count > 0).then_some((id.as_str(), fault, count))
+                (count > 0).then_some((&**id, fault, count))
             })
         };
         each(Fault::Failed).chain(each(Fault::NotFinite)).collect()

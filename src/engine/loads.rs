@@ -54,7 +54,7 @@ fn add(to: &AtomicU64, amount: u64) {
 #[derive(Clone, Debug, Default)]
 pub struct LoadBoard {
     /// Module ids by the order of the plan's nodes.
-    ids: Arc<[String]>,
+    ids: Arc<[Arc<str>]>,
     counts: Arc<Counts>,
     audience: Audience,
 }
@@ -76,13 +76,15 @@ impl LoadBoard {
     /// A board for the plan that is made of a graph in this order.
     pub(super) fn of(graph: &Graph, units: &[Unit], audience: &Audience) -> LoadBoard {
         let order = units.iter().flat_map(|unit| unit.members());
-        let ids: Arc<[String]> = order.map(|node| graph.nodes[*node].id.clone()).collect();
+        let ids: Vec<Arc<str>> = order
+            .map(|node| Arc::clone(&graph.nodes[*node].id))
+            .collect();
         LoadBoard {
             counts: Arc::new(Counts {
                 modules: ids.iter().map(|_| Count::default()).collect(),
                 ..Counts::default()
             }),
-            ids,
+            ids: ids.into(),
             audience: audience.clone(),
         }
     }
@@ -232,7 +234,7 @@ impl Watch {
                 let passed = (nanoseconds - before.0) as f64;
                 let taken = (passed - (runs - before.1) as f64 * self.reading).max(0.0);
                 Load {
-                    module: id.clone(),
+                    module: id.as_ref().to_owned(),
                     nanoseconds: taken / frames as f64,
                     share: taken / lasted as f64,
                 }

@@ -345,6 +345,11 @@ impl Plan {
                 std::mem::swap(&mut here.state, &mut there.state);
                 std::mem::swap(&mut here.failed, &mut there.failed);
                 there.moving = here.moving;
+                // Who may not rest here forgets that it did; else it would rest on, whatever it
+                // played meanwhile, when it comes to a plan in which it may.
+                if here.may_rest && !there.may_rest {
+                    there.state.rests = false;
+                }
                 let values = here.params(&self.tables.operands);
                 for (now, value) in there
                     .params_mut(&mut to.tables.operands)
@@ -359,20 +364,18 @@ impl Plan {
                 }
             }
         }
-        to.wake_who_cannot_sleep(pairs);
+        to.wake_sources_without_sleepers();
     }
 
-    /// Has those who slept or rested elsewhere, but may not here, forget that they did; else they would
-    /// sleep on, whatever they played meanwhile, when they come to a plan in which they may.
-    fn wake_who_cannot_sleep(&mut self, pairs: &[(u32, u32)]) {
-        for (_, node) in pairs {
-            let sleeps = |domain: &Domain| domain.source == *node;
-            let may_sleep = self.tables.domains.iter().any(sleeps);
-            if let Some(node) = self.nodes.get_mut(*node as usize) {
-                node.state.rests &= node.may_rest;
-                if node.is_source && !may_sleep {
-                    node.state.rest = Rest::default();
-                }
+    /// As with rest: has note sources forget how long their voices have been silent, if nobody sleeps
+    /// with them here.
+    fn wake_sources_without_sleepers(&mut self) {
+        for source in &self.sources {
+            let has_sleepers = |domain: &Domain| domain.source == *source;
+            if !self.tables.domains.iter().any(has_sleepers)
+                && let Some(node) = self.nodes.get_mut(*source as usize)
+            {
+                node.state.rest = Rest::default();
             }
         }
     }

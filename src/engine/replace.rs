@@ -1,14 +1,12 @@
 //! A whole patch gives way to another: both play side by side while they crossfade, and what rings in
 //! the old one rings out.
 
-use std::collections::BTreeMap;
 use std::f32::consts::FRAC_PI_2;
 
 use weft_modules::routing::Ramp;
 use weft_modules::spec::Category;
 use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Voicing};
 
-use super::buffers::Sharing;
 use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Target, Unit};
 use super::loads::LoadBoard;
@@ -16,7 +14,6 @@ use super::params::Changes;
 use super::plan::Plan;
 use super::splice::smootherstep;
 use super::voices::NoteQueue;
-use crate::patch::Patch;
 
 /// Whether a replaced patch is still heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,23 +61,16 @@ impl Replacement {
     pub(super) fn compile(
         (live, live_units): (&Graph, &[Unit]),
         (next, next_units): (&Graph, &[Unit]),
-        patch: &Patch,
         sample_rate: f32,
         manner: Manner,
     ) -> Replacement {
-        let none = BTreeMap::new();
-        let recipe = |graph, fresh, slots| Recipe {
-            graph,
-            slots,
+        let recipe = |graph, fresh| Recipe {
             sample_rate,
-            sharing: Sharing::ByLiveness,
             fresh,
+            ..Recipe::of(graph)
         };
-        let plan = recipe(next, Fresh::All, &patch.slots).build(next_units);
-        let parting = parting(live, live_units);
-        let nothing = vec![false; live.nodes.len()];
-        // The host moves the knobs of the new patch only.
-        let farewell = recipe(&parting, Fresh::Listed(&nothing), &none).build(live_units);
+        let plan = recipe(next, Fresh::All).build(next_units);
+        let farewell = recipe(&parting(live, live_units), Fresh::Nobody).build(live_units);
         let into_farewell = places(live_units)
             .into_iter()
             .map(|place| (place, place))
@@ -212,6 +202,8 @@ const ALL_NOTES_OFF: u8 = 123;
 /// host or an effect. Voices end by themselves once they are released, and effects ring.
 fn parting(live: &Graph, units: &[Unit]) -> Graph {
     let mut graph = live.clone();
+    // The host moves the knobs of the new patch only.
+    graph.slots.clear();
     let mut rings: Vec<bool> = graph
         .nodes
         .iter()

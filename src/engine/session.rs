@@ -14,8 +14,7 @@ use std::time::Duration;
 use weft_modules::ParamSpec;
 
 pub use self::ticket::{Outcome, Ticket};
-use super::buffers::Sharing;
-use super::compile::{CompileError, Fresh, Recipe, legal_rate};
+use super::compile::{CompileError, Recipe, legal_rate};
 use super::graph::{Graph, Unit};
 use super::handover::{Receiver, Sender, Turn, handover};
 use super::loads::{Audience, LoadBoard};
@@ -54,11 +53,8 @@ impl Playing {
 
     fn plan(&self, sample_rate: f32) -> Plan {
         let recipe = Recipe {
-            graph: &self.graph,
-            slots: &self.patch.slots,
             sample_rate,
-            sharing: Sharing::ByLiveness,
-            fresh: Fresh::All,
+            ..Recipe::of(&self.graph)
         };
         let mut plan = recipe.build(&self.units);
         plan.loads = self.loads.clone();
@@ -75,7 +71,8 @@ impl Playing {
         let node = self.graph.nodes.iter().position(|node| node.key == key)?;
         let spec = &self.graph.nodes[node].entry.spec;
         let index = spec.param(param)?;
-        Arc::make_mut(&mut self.graph).nodes[node].values[index] = plain;
+        let node = &mut Arc::make_mut(&mut self.graph).nodes[node];
+        Arc::make_mut(&mut node.values)[index] = plain;
         set_value(&mut self.patch, key, param, plain);
         Some((index as u32, &spec.params[index]))
     }
@@ -88,7 +85,7 @@ impl Playing {
         self.patch = Arc::clone(patch);
         for node in &mut Arc::make_mut(&mut self.graph).nodes {
             if let Some(module) = patch.module(&node.id) {
-                for (index, value) in node.values.iter_mut().enumerate() {
+                for (index, value) in Arc::make_mut(&mut node.values).iter_mut().enumerate() {
                     *value = module.value(index).unwrap_or(*value);
                 }
             }

@@ -1,18 +1,15 @@
 //! A commit on the audio thread: cables fade on a plan of the union of what was and what will be.
 
-use std::collections::HashMap;
-
 use weft_modules::routing::Ramp;
 use weft_modules::spec::Category;
 use weft_modules::{MAX_FRAMES, Voicing};
 
-use super::buffers::Sharing;
 use super::compile::{Fresh, Recipe, places};
-use super::graph::{Fade, Graph, Node, Unit, Wire};
+use super::graph::{Fade, Graph, Node, Target, Unit, Wire};
 use super::loads::LoadBoard;
 use super::params::Changes;
 use super::plan::{Place, Plan};
-use crate::patch::{ModuleKey, Patch};
+use crate::patch::ModuleKey;
 
 /// Two plans: the union, which runs while cables fade, and what runs after.
 ///
@@ -37,23 +34,19 @@ impl Splice {
     pub(super) fn compile(
         (live, live_units): (&Graph, &[Unit]),
         (next, next_units): (&Graph, &[Unit]),
-        patch: &Patch,
         sample_rate: f32,
         frames: u32,
     ) -> Option<Splice> {
         let union = Union::of(live, next);
         let union_units = union.graph.order()?;
         let recipe = |graph, fresh| Recipe {
-            graph,
-            slots: &patch.slots,
             sample_rate,
-            sharing: Sharing::ByLiveness,
             fresh,
+            ..Recipe::of(graph)
         };
         let comes: Vec<bool> = union.was.iter().map(Option::is_none).collect();
         let union_plan = recipe(&union.graph, Fresh::Listed(&comes)).build(&union_units);
-        let nothing = vec![false; next.nodes.len()];
-        let after = recipe(next, Fresh::Listed(&nothing)).build(next_units);
+        let after = recipe(next, Fresh::Nobody).build(next_units);
 
         let (live_places, union_places) = (places(live_units), places(&union_units));
         let survivors = union
@@ -78,7 +71,7 @@ impl Splice {
                 before
                     .values
                     .iter()
-                    .zip(&now.values)
+                    .zip(&*now.values)
                     .enumerate()
                     .filter(|(_, (before, now))| before != now)
                     .map(move |(param, (_, plain))| {
@@ -169,20 +162,24 @@ fn keeps_sound(node: &Node) -> bool {
 
 impl Union {
     fn of(live: &Graph, next: &Graph) -> Union {
-        let by_key: HashMap<ModuleKey, usize> = live
+        let mut by_key: Vec<(ModuleKey, usize)> = live
             .nodes
             .iter()
             .enumerate()
             .map(|(index, node)| (node.key, index))
             .collect();
+        by_key.sort_unstable();
         let mut nodes = next.nodes.clone();
         let mut was: Vec<Option<usize>> = nodes
             .iter()
             .map(|node| {
-                by_key.get(&node.key).copied().filter(|was| {
-                    let before = &live.nodes[*was];
-                    std::ptr::eq(before.entry, node.entry) && before.width == node.width
-                })
+                let at = by_key
+                    .binary_search_by_key(&node.key, |(key, _)| *key)
+                    .ok()?;
+                let was = by_key[at].1;
+                let before = &live.nodes[was];
+                let same = std::ptr::eq(before.entry, node.entry) && before.width == node.width;
+                same.then_some(was)
             })
             .collect();
         // Where the nodes of the live graph are in the union.
@@ -226,14 +223,15 @@ impl Union {
             to: of_live[wire.to],
             ..wire.clone()
         };
-        type Ends = (usize, usize, usize, super::graph::Target);
-        let ends = |wire: &Wire| -> Ends { (wire.from, wire.output, wire.to, wire.target) };
+        type Ends = (usize, usize, Target, usize);
+        let ends = |wire: &Wire| -> Ends { (wire.to, wire.from, wire.target, wire.output) };
         let mut leaving: Vec<Option<Wire>> = live.wires.iter().map(moved).map(Some).collect();
-        let places: HashMap<Ends, usize> = leaving
+        let mut places: Vec<(Ends, usize)> = leaving
             .iter()
             .enumerate()
             .filter_map(|(index, wire)| Some((ends(wire.as_ref()?), index)))
             .collect();
+        places.sort_unstable();
         let comes = |node: usize| was[node].is_none();
         let leaves = |node: usize| node >= first_leaving;
         let mut wires: Vec<Wire> = next
@@ -241,8 +239,11 @@ impl Union {
             .iter()
             .map(|wire| {
                 let before = places
-                    .get(&ends(wire))
-                    .and_then(|index| leaving[*index].take_if(|old| old.feedback == wire.feedback));
+                    .binary_search_by_key(&ends(wire), |(ends, _)| *ends)
+                    .ok()
+                    .and_then(|at| {
+                        leaving[places[at].1].take_if(|old| old.feedback == wire.feedback)
+                    });
                 let fade = match before {
                     Some(before) => Fade {
                         start: before.fade.gain,
@@ -277,7 +278,12 @@ impl Union {
             Wire { fade, ..wire }
         }));
         Union {
-            graph: Graph { nodes, wires },
+            graph: Graph {
+                nodes,
+                wires,
+                // The nodes of the next patch have the same numbers here.
+                slots: next.slots.clone(),
+            },
             was,
         }
     }

@@ -495,7 +495,7 @@ mod memory {
             let noise: Vec<f32> = (0..1_500).map(|frame| ((frame * 7_919 % 257) as f32 / 128.0 - 1.0) * 0.5).collect();
             let run = |sharing| {
                 let (graph, units) = Graph::of(&patch).expect("no circles");
-                let plan = Recipe { sample_rate: RATE, sharing, ..Recipe::of(&patch, &graph) }.build(&units);
+                let plan = Recipe { sample_rate: RATE, sharing, ..Recipe::of(&graph) }.build(&units);
                 play(&mut Player::new(Box::new(plan)), 1_500, &[100], [&noise; 4], &events)
             };
             let (shared, apart) = (run(Sharing::ByLiveness), run(Sharing::Never));
@@ -506,6 +506,7 @@ mod memory {
 }
 
 mod commits;
+mod large;
 mod loads;
 mod properties;
 mod sleep;

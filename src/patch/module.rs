@@ -72,6 +72,11 @@ impl Module {
         named.or_else(|| Some(self.spec()?.params.get(index)?.default))
     }
 
+    /// The value the patch names for a param by its place in the data sheet.
+    pub(crate) fn named(&self, index: usize) -> Option<f32> {
+        self.values.get(index).copied().flatten()
+    }
+
     /// Sets a param to the nearest value it can take. Returns whether there is such a param.
     pub(super) fn set_value(&mut self, param: &str, plain: f32) -> bool {
         let place = self.spec().and_then(|spec| {
@@ -201,7 +206,7 @@ impl Modules {
     }
 
     /// The place of a module in the order.
-    pub(super) fn place(&self, id: &str) -> Option<usize> {
+    pub(crate) fn place(&self, id: &str) -> Option<usize> {
         self.places.get(id).copied()
     }
 

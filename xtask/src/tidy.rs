@@ -18,7 +18,7 @@ const UNSAFE: &[&str] = &[
     "modules/src/lanes.rs",
     "modules/src/rig.rs",
     "modules/src/routing.rs",
-    "src/engine/compile.rs",
+    "src/engine/compile/life.rs",
     "src/engine/denormals.rs",
     "src/engine/run.rs",
     "src/plugin/clap.rs",

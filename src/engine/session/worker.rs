@@ -89,13 +89,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                 .graph
                 .shares_modules_with(&playing.graph)
                 .then(|| {
-                    Splice::compile(
-                        from,
-                        to,
-                        &playing.patch,
-                        sample_rate,
-                        frames(playing.patch.transition.fade),
-                    )
+                    Splice::compile(from, to, sample_rate, frames(playing.patch.transition.fade))
                 })
                 .flatten();
             Way::Heavy(match splice {
@@ -105,8 +99,7 @@ fn hand_over(shared: &Shared, playing: Playing) -> Outcome {
                         fade: frames(playing.patch.transition.fade),
                         tail: frames(live.patch.transition.tail),
                     };
-                    let replacement =
-                        Replacement::compile(from, to, &playing.patch, sample_rate, manner);
+                    let replacement = Replacement::compile(from, to, sample_rate, manner);
                     Delivery::Replacement(Box::new(replacement.counting_loads(&playing.loads)))
                 }
             })
@@ -145,7 +138,7 @@ fn send_light(desk: &mut Desk, live: &Playing, playing: Playing) -> Outcome {
     playing.loads = playing.loads.counted_by(&live.loads);
     turn_differences(desk, &live.graph, &playing.graph);
     if live.patch.slots != playing.patch.slots || renamed(live, &playing) {
-        let slots = slots_of(&playing.graph, &playing.units, &playing.patch.slots);
+        let slots = slots_of(&playing.graph, &playing.units);
         if let Some(link) = &mut desk.link {
             link.sender.send(Delivery::Slots(Box::new(slots)));
         }
@@ -212,7 +205,7 @@ fn turn_differences(desk: &mut Desk, before: &Graph, now: &Graph) {
         let values = before
             .values
             .iter()
-            .zip(&now.values)
+            .zip(&*now.values)
             .zip(now.entry.spec.params)
             .enumerate();
         for (param, ((before, plain), spec)) in values {

@@ -415,11 +415,10 @@ impl<'p> Editor<'p> {
             .map(|(_, param)| param.into())
             .collect();
         let mut next = 1;
-        let mut left_out = 0;
-        for param in params {
-            if param.setting || !wanted(param) || bound.iter().any(|bound| bound == param.id) {
-                continue;
-            }
+        let mut unbound = params.iter().filter(|param| {
+            !param.setting && wanted(param) && bound.iter().all(|bound| bound != param.id)
+        });
+        while let Some(param) = unbound.next() {
             let slot = match self.patch.free_slot(next) {
                 Some(slot) => {
                     next = slot;
@@ -430,10 +429,8 @@ impl<'p> Editor<'p> {
                         self.free(slot);
                         slot
                     }
-                    None => {
-                        left_out += 1;
-                        continue;
-                    }
+                    // Nor will the others find one.
+                    None => return 1 + unbound.count(),
                 },
             };
             let param = ParamRef {
@@ -442,7 +439,7 @@ impl<'p> Editor<'p> {
             };
             self.make(Reach::Binding, Change::Slot(slot, Some(param)));
         }
-        left_out
+        0
     }
 
     /// Makes a bound slot free. A deleted module whose last slot it was is forgotten.
