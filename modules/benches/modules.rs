@@ -125,7 +125,7 @@ impl Rig {
                 Span::start(MAX_FRAMES),
             )
         };
-        let health = self.instance.process(&cx, io);
+        let health = self.instance.process(&cx, &io);
         assert_eq!(health, Health::Fine);
         self.position += MAX_FRAMES as u64;
     }

@@ -170,14 +170,14 @@ impl<'a> Io<'a> {
 
     /// The same ports, their first frames left out.
     #[inline]
-    pub fn after(self, frames: usize) -> Io<'a> {
+    pub fn after(&self, frames: usize) -> Io<'a> {
         let frames = frames.min(self.span.frames);
         Io {
             span: Span {
                 first: self.span.first + frames,
                 frames: self.span.frames - frames,
             },
-            ..self
+            ..*self
         }
     }
 

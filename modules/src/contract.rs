@@ -273,7 +273,7 @@ pub trait Instance: Send {
     /// See [`Module::rests`].
     fn rests(&mut self) -> bool;
     /// Makes the next frames. Audio thread.
-    fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health;
+    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
 }
 
 /// Adapts a [`Module`] to [`Instance`].
@@ -304,7 +304,7 @@ where
         self.module.rests()
     }
 
-    fn process(&mut self, cx: &Cx<'_>, io: Io<'_>) -> Health {
+    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {
         V::vectorize(
             #[inline(always)]
             || {

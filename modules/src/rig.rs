@@ -198,7 +198,7 @@ impl Rig {
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
             let io = unsafe { Io::new(&blocks, &ports, &output_blocks, Span::start(length)) };
             let instance = &mut self.instance;
-            if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, io)) != Health::Fine {
+            if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io)) != Health::Fine {
                 self.health = Health::NotFinite;
             }
             for (result, at) in result.iter_mut().zip(&output_blocks) {

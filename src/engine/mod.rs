@@ -24,6 +24,7 @@ mod turns;
 mod voices;
 
 pub use compile::{CompileError, compile};
+pub use denormals::FlushToZero;
 pub use faults::{Fault, FaultBoard};
 pub use loads::{Load, LoadBoard, Watch};
 pub use plan::Plan;

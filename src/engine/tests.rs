@@ -522,7 +522,7 @@ mod misbehaving {
         fn rests(&mut self) -> bool {
             false
         }
-        fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
+        fn process(&mut self, _: &Cx<'_>, _: &Io<'_>) -> Health {
             panic!("a module fails")
         }
     }

@@ -29,7 +29,7 @@ impl Instance for Vacant {
     fn rests(&mut self) -> bool {
         false
     }
-    fn process(&mut self, _: &Cx<'_>, _: Io<'_>) -> Health {
+    fn process(&mut self, _: &Cx<'_>, _: &Io<'_>) -> Health {
         Health::Fine
     }
 }
@@ -61,7 +61,7 @@ fn warm(instance: &mut dyn Instance, node: &Node, sample_rate: f32) {
     // SAFETY: every output has a block of its own in memory nobody else knows.
     let io = unsafe { Io::new(&blocks, &ports, &outputs, Span::start(MAX_FRAMES)) };
     // A module that fails here will be caught when it plays.
-    let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, io)));
+    let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, &io)));
     instance.reset();
 }
 

@@ -54,7 +54,7 @@ impl Node {
     ) -> Health {
         cx.wanted = self.wanted;
         match self.io(around, tables, span) {
-            Some(io) => self.instance.process(cx, io),
+            Some(io) => self.instance.process(cx, &io),
             None => Health::Fine,
         }
     }
@@ -84,16 +84,16 @@ impl Node {
             cx.wanted = Wanted::NONE;
         }
         if self.may_rest {
-            return self.listen(around, &tables.operands, cx, io, span);
+            return self.listen(around, &tables.operands, cx, &io, span);
         }
         if self.is_source {
             let cx = Cx {
                 voice_levels: &self.state.voices.settled,
                 ..*cx
             };
-            return self.instance.process(&cx, io);
+            return self.instance.process(&cx, &io);
         }
-        self.instance.process(cx, io)
+        self.instance.process(cx, &io)
     }
 
     /// Renders what moves and hands over what stands still.
@@ -156,7 +156,7 @@ impl Node {
         around: &Around<'_>,
         operands: &[Operand],
         cx: &Cx<'_>,
-        io: Io<'_>,
+        io: &Io<'_>,
         span: Span,
     ) -> Health {
         let mut first = 0;
@@ -183,7 +183,7 @@ impl Node {
                 .map(|audio| audio.get(first..).unwrap_or_default()),
             ..*cx
         };
-        let health = self.instance.process(&cx, io.after(first));
+        let health = self.instance.process(&cx, &io.after(first));
         // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
         self.state.rests = cx
             .position

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use cpu_time::ThreadTime;
 use weft::engine::handover::Receiver;
 use weft::engine::session::Session;
-use weft::engine::{Event, EventKind, HostTransport, Player};
+use weft::engine::{Event, EventKind, FlushToZero, HostTransport, Player};
 use weft_modules::{NoteEvent, NoteKind};
 
 use super::patches;
@@ -204,6 +204,8 @@ impl Stage {
                 bail!("{} still sounds after {LONGEST_TAIL} seconds", self.work);
             }
         }
+        // Tails go on below what is heard; as long again takes them below what effects remember.
+        self.listen((self.frames - start) as f64 / f64::from(RATE))?;
         Ok(())
     }
 
@@ -235,6 +237,8 @@ fn nanoseconds(time: Duration) -> f64 {
 /// # Errors
 /// If it does not sound as it should.
 pub fn measure(work: Work, block: usize, seconds: f64) -> Result<f64> {
+    // As hosts do, and as the workloads demand.
+    let _flush = FlushToZero::on();
     let mut stage = Stage::new(work, block)?;
     stage.set_out()?;
     stage.check(seconds / 10.0)?;
