@@ -16,7 +16,9 @@ use super::domains::Domains;
 use super::faults::FaultBoard;
 use super::graph::{Arrivals, Graph, Target, Unit};
 use super::loads::{Audience, LoadBoard};
-use super::plan::{Act, Domain, Late, Loop, Mix, Node, Place, Plan, Range, Sleeper, Step, Tables};
+use super::plan::{
+    Act, Domain, Hush, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Sleeper, Step, Tables,
+};
 use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, Patch};
 
@@ -145,6 +147,8 @@ struct Growing {
     travels: Vec<[f32; MAX_FRAMES]>,
     domains: Vec<Domain>,
     shut: Vec<Place>,
+    hushes: Vec<Hush>,
+    hearing: Vec<HushIndex>,
 }
 
 impl Growing {
@@ -159,7 +163,15 @@ impl Growing {
             heard: self.heard.into(),
             knobs: self.knobs.into(),
             travels: self.travels.into(),
+            hushes: self.hushes.into(),
+            hearing: self.hearing.into(),
         }
+    }
+
+    /// A new entry for blocks of whose silence something is known.
+    fn hush(&mut self) -> HushIndex {
+        self.hushes.push(Hush::default());
+        HushIndex(self.hushes.len() as u32 - 1)
     }
 }
 
@@ -253,6 +265,7 @@ impl<'a> Builder<'a> {
             Fit::Spread(width) => Act::Spread { width, from, to },
             Fit::SumLanes => Act::SumLanes {
                 singers: sleeper(self.domains.of_nodes[value.node]),
+                hush: self.hush_where(self.domains.of_nodes[value.node].is_some(), index),
                 width: self.values.width_of(source),
                 from,
                 to,
@@ -277,6 +290,15 @@ impl<'a> Builder<'a> {
         });
         self.release(source);
         to
+    }
+
+    /// Has the plan know of the silence of a mono value, where it can.
+    fn hush_where(&mut self, can: bool, index: ValueIndex) -> HushIndex {
+        if can {
+            let hush = self.tables.hush();
+            self.values.hush(index, hush);
+        }
+        self.values.hush_of(index)
     }
 
     fn late(&self, index: ValueIndex, from: BlockIndex, to: BlockIndex) -> Late {
@@ -354,6 +376,22 @@ impl<'a> Builder<'a> {
             self.tables.outputs.push(place);
         }
         let outputs = Range::since(first_output, &self.tables.outputs);
+        let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
+        let (mut hush, mut hearing) = (HushIndex::NONE, None);
+        if may_rest {
+            hush = self.tables.hush();
+            for output in 0..spec.outputs.len() {
+                self.values.hush(self.values.output(node, output), hush);
+            }
+            let first = self.tables.hearing.len();
+            let readings = self.values.read_at(node).map(|at| self.values.reading(at));
+            let heard = readings.filter(|reading| matches!(reading.wire.target, Target::Input(_)));
+            let heard = heard.map(|reading| self.values.hush_of(reading.value));
+            self.tables.hearing.extend(heard);
+            let all = Range::since(first, &self.tables.hearing);
+            let is_known = |hush: &HushIndex| *hush != HushIndex::NONE;
+            hearing = Some(all).filter(|all| all.of(&self.tables.hearing).iter().all(is_known));
+        }
         let place = self.nodes.len() as u32;
         let domain = self.domains.of_nodes[node];
         self.steps.push(Step {
@@ -361,10 +399,14 @@ impl<'a> Builder<'a> {
             act: Act::Run(Range::one(place)),
         });
         let is_source = spec.voicing == Voicing::NoteSource;
-        for (output, at) in outputs.of(&self.tables.outputs).iter().enumerate() {
+        for output in 0..spec.outputs.len() {
+            let Some(&at) = outputs.of(&self.tables.outputs).get(output) else {
+                break;
+            };
             let singers = sleeper(domain);
             if width == Width::One && self.domains.leaving.contains(&(node, output)) {
-                self.steps.push(always(Act::Hear { at: *at, singers }));
+                let hush = self.hush_where(true, self.values.output(node, output));
+                self.steps.push(always(Act::Hear { at, singers, hush }));
             }
             let mut domains = self.domains.all.iter();
             let watcher = domains.position(|domain| {
@@ -376,7 +418,7 @@ impl<'a> Builder<'a> {
                     act: Act::Watch {
                         node: place,
                         width,
-                        gate: *at,
+                        gate: at,
                     },
                 });
             }
@@ -389,8 +431,8 @@ impl<'a> Builder<'a> {
                 gain: heard.gain,
                 start: heard.start,
             };
-            self.heard
-                .push(always(Act::Output(Box::new([term(left), term(right)]))));
+            let terms = Box::new([term(left), term(right)]);
+            self.heard.push(always(Act::Output { terms, hush }));
         }
         let fresh = match self.recipe.fresh {
             Fresh::All => true,
@@ -413,8 +455,6 @@ impl<'a> Builder<'a> {
         });
         self.tables.operands.extend(params);
         let served = sleeper(self.domains.served[node]);
-        let may_rest =
-            self.kept.is_none() && matches!(spec.voicing, Voicing::Mixdown | Voicing::HostOutput);
         let tables = &mut self.tables;
         let is_plain = sums.is_empty()
             && modulated.is_empty()
@@ -439,6 +479,8 @@ impl<'a> Builder<'a> {
             sleeper: sleeper(domain),
             served,
             may_rest,
+            hush,
+            hearing,
             width,
             is_source,
             moving: false,

@@ -55,6 +55,50 @@ pub(super) struct Tables {
     pub(super) domains: Box<[Domain]>,
     /// Params that must stand at 0 for a domain to sleep.
     pub(super) shut: Box<[Place]>,
+    pub(super) hushes: Box<[Hush]>,
+    /// What each node that may rest hears.
+    pub(super) hearing: Box<[HushIndex]>,
+}
+
+/// What is known of mono blocks that are often silent for long: those that leave a domain, and the
+/// outputs of a node that may rest. Nothing else is ever written there.
+#[derive(Default)]
+pub(super) struct Hush {
+    /// Whether they are silent in this call.
+    pub(super) silent: bool,
+    /// Whether they hold silence from end to end, so that none need be written.
+    pub(super) empty: bool,
+}
+
+/// Which of [`Tables::hushes`]; of one that does not exist nothing is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HushIndex(pub(super) u32);
+
+impl HushIndex {
+    /// Nothing is known.
+    pub(super) const NONE: HushIndex = HushIndex(u32::MAX);
+}
+
+impl Tables {
+    /// Whether it is known that a block is silent in this call.
+    #[inline]
+    pub(super) fn is_hushed(&self, index: HushIndex) -> bool {
+        self.hushes
+            .get(index.0 as usize)
+            .is_some_and(|hush| hush.silent)
+    }
+
+    /// Says whether blocks are silent in this call. Gives whether silence must be written, to the whole
+    /// of them.
+    #[inline]
+    pub(super) fn hush(&mut self, index: HushIndex, silent: bool) -> bool {
+        let Some(hush) = self.hushes.get_mut(index.0 as usize) else {
+            return silent;
+        };
+        let write = silent && !hush.empty;
+        (hush.silent, hush.empty) = (silent, silent);
+        write
+    }
 }
 
 /// Which of [`Tables::domains`]; one that does not exist never sleeps.
@@ -196,9 +240,14 @@ pub(super) enum Act {
         to: BlockIndex,
         sources: Range,
         singers: Sleeper,
+        hush: HushIndex,
     },
     /// Listen to a mono signal that leaves a domain. Silence while the singers sleep.
-    Hear { at: BlockIndex, singers: Sleeper },
+    Hear {
+        at: BlockIndex,
+        singers: Sleeper,
+        hush: HushIndex,
+    },
     /// Look whether a gate of a note source is up.
     Watch {
         node: u32,
@@ -206,7 +255,10 @@ pub(super) enum Act {
         gate: BlockIndex,
     },
     /// Add to what the host hears on the left and on the right.
-    Output(Box<[Term; 2]>),
+    Output {
+        terms: Box<[Term; 2]>,
+        hush: HushIndex,
+    },
     /// Read a signal one frame late.
     Delay(Late),
     /// Run modules frame by frame.
@@ -260,6 +312,10 @@ pub(super) struct Node {
     pub(super) served: Sleeper,
     /// Whether it may rest while it hears nothing.
     pub(super) may_rest: bool,
+    /// Its outputs, if it may rest.
+    pub(super) hush: HushIndex,
+    /// Some [`Tables::hearing`]: all that it hears. `None` if it hears what nothing is known of.
+    pub(super) hearing: Option<Range>,
     pub(super) width: Width,
     pub(super) is_source: bool,
     /// Whether it may be run with no more ado: what it reads lies ready, and it is nothing special.

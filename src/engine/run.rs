@@ -6,12 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use weft_modules::routing::{self, Ramp};
-use weft_modules::{Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span};
+use weft_modules::{BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span};
 
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
-use super::plan::{Act, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables};
+use super::plan::{
+    Act, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+};
 use super::turns::TURN;
 use super::voices::{GRID, SILENT, VoiceLevels};
 
@@ -215,25 +217,17 @@ impl Call<'_> {
                 to,
                 sources,
                 singers,
+                hush,
             } => {
-                if self.is_asleep(*singers) {
-                    // SAFETY: see above.
-                    unsafe { routing::silence(self.around.blocks, *to, span) };
+                if self.hush(*singers, *hush, *to) {
                     return;
                 }
                 let mut peaks = SILENT;
+                let Around { level, blocks, .. } = self.around;
                 // SAFETY: see above.
                 unsafe {
-                    routing::sum_lanes(
-                        self.around.level,
-                        *width,
-                        self.around.blocks,
-                        *from,
-                        *to,
-                        span,
-                        &mut peaks,
-                    )
-                };
+                    routing::sum_lanes(level, *width, blocks, *from, *to, span, &mut peaks);
+                }
                 for source in sources.of(&self.tables.heard) {
                     if let Some(node) = self.nodes.get_mut(*source as usize) {
                         node.state.voices.raise(&peaks);
@@ -241,10 +235,8 @@ impl Call<'_> {
                     }
                 }
             }
-            Act::Hear { at, singers } => {
-                if self.is_asleep(*singers) {
-                    // SAFETY: see above.
-                    unsafe { routing::silence(self.around.blocks, *at, span) };
+            Act::Hear { at, singers, hush } => {
+                if self.hush(*singers, *hush, *at) {
                     return;
                 }
                 // SAFETY: see above.
@@ -267,7 +259,10 @@ impl Call<'_> {
                         unsafe { routing::is_up(*width, self.around.blocks, *gate, span) };
                 }
             }
-            Act::Output(terms) => {
+            Act::Output { terms, hush } => {
+                if self.tables.is_hushed(*hush) {
+                    return;
+                }
                 for (term, onto) in terms.iter().zip(onto) {
                     // SAFETY: see above.
                     unsafe { routing::add_onto(self.around.blocks, term, self.around.ramp, onto) };
@@ -287,6 +282,16 @@ impl Call<'_> {
     fn is_asleep(&self, sleeper: Sleeper) -> bool {
         let domain = self.tables.domains.get(usize::from(sleeper.0));
         domain.is_some_and(|domain| domain.asleep)
+    }
+
+    /// Whether those who make a mono block sleep. Then it is silent.
+    fn hush(&mut self, singers: Sleeper, hush: HushIndex, at: BlockIndex) -> bool {
+        let silent = self.is_asleep(singers);
+        if self.tables.hush(hush, silent) {
+            // SAFETY: see above.
+            unsafe { routing::silence(self.around.blocks, at, Span::start(MAX_FRAMES)) };
+        }
+        silent
     }
 
     /// A call in which nodes sleep: only their knobs go their way.

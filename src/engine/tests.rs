@@ -533,7 +533,7 @@ mod misbehaving {
         fn rests(&mut self) -> bool {
             false
         }
-        fn process(&mut self, cx: &Cx<'_>, _: Io<'_>) -> Health {
+        fn process(&mut self, cx: &Cx<'_>, _: &Io<'_>) -> Health {
             std::hint::black_box(vec![0.0f64; cx.frames]);
             Health::Fine
         }

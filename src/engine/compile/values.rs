@@ -6,6 +6,7 @@ use weft_modules::{BlockIndex, Width};
 
 use crate::engine::domains::Domains;
 use crate::engine::graph::{Arrivals, Graph, Target, Wire};
+use crate::engine::plan::HushIndex;
 
 /// A signal some module reads: an output as it is, or made to fit.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ struct Known {
     source: Option<ValueIndex>,
     /// Another value made of the same output.
     next: Option<ValueIndex>,
+    /// What the plan knows of its silence; then its memory is never another's.
+    hush: HushIndex,
 }
 
 /// A cable as its target reads it.
@@ -124,6 +127,7 @@ impl Known {
             readers_asleep: None,
             source: None,
             next: None,
+            hush: HushIndex::NONE,
         }
     }
 }
@@ -268,9 +272,19 @@ impl<'a> Values<'a> {
         let known = &mut self.known[index.0];
         known.readers = known.readers.saturating_sub(1);
         match known.readers {
-            0 => known.place.take(),
+            0 => known.place.take().filter(|_| known.hush == HushIndex::NONE),
             _ => None,
         }
+    }
+
+    /// From now on the plan knows of its silence.
+    pub(super) fn hush(&mut self, index: ValueIndex, hush: HushIndex) {
+        self.known[index.0].hush = hush;
+    }
+
+    /// What the plan knows of its silence.
+    pub(super) fn hush_of(&self, index: ValueIndex) -> HushIndex {
+        self.known[index.0].hush
     }
 
     /// What a node reads: its inputs in order, then its params, among all readings.

@@ -68,6 +68,11 @@ impl Node {
         cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
+        if self.rests_on(tables) {
+            self.fall_silent(around, tables);
+            return Health::Fine;
+        }
+        tables.hush(self.hush, false);
         if !self.failed {
             self.prepare(around, tables, span);
         }
@@ -84,7 +89,7 @@ impl Node {
             cx.wanted = Wanted::NONE;
         }
         if self.may_rest {
-            return self.listen(around, &tables.operands, cx, &io, span);
+            return self.listen(around, tables, cx, span);
         }
         if self.is_source {
             let cx = Cx {
@@ -150,27 +155,52 @@ impl Node {
         }
     }
 
+    /// Whether it rests, and is known to hear nothing in this call.
+    fn rests_on(&self, tables: &Tables) -> bool {
+        let Some(hearing) = self.hearing else {
+            return false;
+        };
+        let mut hearing = hearing.of(&tables.hearing).iter();
+        self.state.rests
+            && !self.moving
+            && !self.failed
+            && hearing.all(|hush| tables.is_hushed(*hush))
+    }
+
+    /// It rests throughout the call.
+    fn fall_silent(&self, around: &Around<'_>, tables: &mut Tables) {
+        if tables.hush(self.hush, true)
+            && let Some(io) = self.io(around, tables, Span::start(MAX_FRAMES))
+        {
+            io.silence_any(self.width);
+        }
+    }
+
     /// Runs a module that rests while it hears nothing.
     fn listen(
         &mut self,
         around: &Around<'_>,
-        operands: &[Operand],
+        tables: &mut Tables,
         cx: &Cx<'_>,
-        io: &Io<'_>,
         span: Span,
     ) -> Health {
         let mut first = 0;
+        let Some(io) = self.io(around, tables, span) else {
+            return Health::Fine;
+        };
         if self.state.rests {
-            let inputs = self.ports.of(operands).iter().take(self.inputs as usize);
+            let ports = self.ports.of(&tables.operands);
+            let inputs = ports.iter().take(self.inputs as usize);
             // SAFETY: inputs are read only, and nobody writes them now.
             let heard = inputs.filter_map(|input| unsafe {
                 routing::onset(around.level, around.blocks, *input, span)
             });
             first = heard.min().unwrap_or(span.frames);
-            io.silence_any(self.width);
             if first >= span.frames {
+                self.fall_silent(around, tables);
                 return Health::Fine;
             }
+            io.silence_any(self.width);
             self.state.rests = false;
         }
         let cx = Cx {

@@ -197,3 +197,42 @@ fn who_rests_forgets_it_where_it_may_not() {
     player.live.hand_over(&mut next, &[(0, 0)]);
     assert!(!next.nodes[0].state.rests);
 }
+
+#[test]
+fn effects_that_are_known_to_hear_nothing_sound_like_those_that_listen() {
+    for voices in [1, 16] {
+        let text = synth(
+            voices,
+            r#""vca.out -> delay.left * 0.5", "delay.left -> out.left""#,
+        );
+        let text = text.replace(
+            r#""out": (type: "audio-out"),"#,
+            r#""out": (type: "audio-out"), "delay": (type: "delay", params: {"feedback": 0.1}),"#,
+        );
+        let heard = |knows: bool, cuts: &[usize]| {
+            let mut player = Player::new(plan(&text));
+            if !knows {
+                let nodes = player.live.nodes.iter_mut();
+                nodes.for_each(|node| node.hearing = None);
+            }
+            let note = [on(100, 60), off(2_000, 60)];
+            let first = play(&mut player, 12 * LONG, cuts, [&[]; 4], &note);
+            let rest = &player.live.tables.hushes;
+            assert!(rest.iter().all(|hush| hush.silent && hush.empty));
+            let second = play(
+                &mut player,
+                LONG,
+                cuts,
+                [&[]; 4],
+                &[on(777, 64), off(9_000, 64)],
+            );
+            assert!(loudest(&second[0]) > 0.01 && loudest(&second[1]) > 0.01);
+            assert!(player.live.nodes.iter().any(|node| node.hearing.is_some()) == knows);
+            (bits(&first), bits(&second))
+        };
+        let listening = heard(false, &[64]);
+        for cuts in [&[64][..], &[50, 3, 64, 17]] {
+            assert!(heard(true, cuts) == listening, "{voices} voices, {cuts:?}");
+        }
+    }
+}
