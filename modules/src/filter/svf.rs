@@ -107,6 +107,17 @@ const RING: usize = 6;
 /// The poles of the circuit are -sigma ± i phi, those of the filter e^-sigma (cos phi ± i sin phi).
 #[inline(always)]
 fn ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
+    let mut ring = squared_ring(corner, damping);
+    ring[GAIN] = ring[GAIN].sqrt();
+    ring
+}
+
+/// Where 2 a2 is in a [`Ring`].
+const GAIN: usize = 1;
+
+/// As [`ring`] gives it, but with the square of 2 a2.
+#[inline(always)]
+fn squared_ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
     let square = corner * corner;
     let sigma = corner * damping;
     let loss = one_minus_exp(sigma);
@@ -115,7 +126,7 @@ fn ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
     let push = (loss * 0.5).mul_add(loss, decay * versine);
     let pull = twice(loss) + push;
     // a2 is the geometric mean of a1 and a3.
-    let gain = ((V::splat(2.0) - pull) * push).sqrt();
+    let gain = (V::splat(2.0) - pull) * push;
     [pull, gain, push, corner, square, sigma]
 }
 
@@ -152,7 +163,15 @@ fn wants_poles(wanted: Wanted) -> bool {
 /// and the band the level: that fits, within 0.4 % up to a quarter of the frame rate and 1.1 %
 /// above, the root of what is left of the circuit's squared magnitude at the meeting point.
 #[inline(always)]
-fn low_shares<V: Lanes>([_, gain, push, _, square, sigma]: Ring<V>) -> [V; 3] {
+fn low_shares<V: Lanes>(ring: Ring<V>) -> [V; 3] {
+    let [band, high] = low_ratio(ring);
+    let [_, gain, push, ..] = ring;
+    [band, high, push / gain]
+}
+
+/// The first two of [`low_shares`], which do without 2 a2.
+#[inline(always)]
+fn low_ratio<V: Lanes>([.., square, sigma]: Ring<V>) -> [V; 2] {
     let straight = polynomial(square, [-0.264_940_6, 0.014_150_29, 0.000_850_77]);
     let damped = square.mul_add(V::splat(-0.011_789_955), V::splat(-0.034_023_26));
     let high = sigma.mul_add(sigma.mul_add(V::splat(0.014_310_535), damped), straight);
@@ -169,7 +188,7 @@ fn low_shares<V: Lanes>([_, gain, push, _, square, sigma]: Ring<V>) -> [V; 3] {
     let curved = polynomial(square, [0.129_707_82, 0.004_764_905, -0.000_864_277_3]);
     let curved = sigma.mul_add(V::splat(-0.024_994_474), curved);
     let band = sigma.mul_add(sigma.mul_add(curved, damped), straight);
-    [band, high, push / gain]
+    [band, high]
 }
 
 /// What high and notch are before they are tilted, over the bare ones, at frequency 0.
@@ -448,6 +467,126 @@ impl<V: Lanes> Svf<V> {
         }
     }
 
+    /// All frames of a call in which low is all that is read. Of many voices each frame fills a
+    /// vector. What leads up to the root is worked out a frame ahead, so that little waits for it.
+    #[inline(always)]
+    fn low_of_many(
+        &mut self,
+        input: Signal<'_, V>,
+        knobs: Knobs<'_, V>,
+        held: Option<(Ring<V>, Shares<V>)>,
+        low: &mut [V],
+    ) {
+        let mut last = [self.last.band, self.last.low];
+        let mut now = [self.band, self.low];
+        if let Some((ring, shares)) = held {
+            for (frame, low) in low.iter_mut().enumerate() {
+                last = now;
+                now = integrate(ring, audio_at(input, frame), last[0], last[1]);
+                *low = low_pass(shares.low, [last[0], now[0]], [last[1], now[1]]);
+            }
+        } else {
+            let ahead = |frame| {
+                let [corner, damping] = knobs.at(frame);
+                let ring = squared_ring(corner, damping);
+                (ring, low_ratio(ring))
+            };
+            let mut next = ahead(0);
+            for (frame, low) in low.iter_mut().enumerate() {
+                let (mut ring, [band, high]) = next;
+                next = ahead(frame + 1);
+                ring[GAIN] = ring[GAIN].sqrt();
+                last = now;
+                now = integrate(ring, audio_at(input, frame), last[0], last[1]);
+                let [_, gain, push, ..] = ring;
+                let shares = [band, high, push / gain];
+                *low = low_pass(shares, [last[0], now[0]], [last[1], now[1]]);
+            }
+        }
+        [self.band, self.low] = now;
+        [self.last.band, self.last.low] = last;
+    }
+
+    /// As [`Svf::low_of_many`], of one voice that something moves: eight frames fill a vector. Their
+    /// coefficients are worked out while the integrators still go through the eight frames before.
+    #[inline(always)]
+    fn low_of_one(&mut self, input: Signal<'_, V>, knobs: Knobs<'_, V>, low: &mut [V]) {
+        let frames = low.len().min(MAX_FRAMES);
+        let mut inputs = [[V::splat(0.0); EIGHT]; EIGHTS];
+        copy_audio(input, 0, &mut inputs.as_flattened_mut()[..frames]);
+        let mut corners = [[V::splat(1.0); EIGHT]; EIGHTS + 1];
+        knobs
+            .corner
+            .write(0, &mut corners.as_flattened_mut()[..frames]);
+        if let Some(damping) = knobs.damping {
+            let damping = V::Wide::splat(damping.sum());
+            return self.eights(
+                &inputs,
+                #[inline(always)]
+                |eight| ring(wide(&corners[eight]), damping),
+                low,
+            );
+        }
+        let mut resonances = [[V::splat(0.0); EIGHT]; EIGHTS + 1];
+        copy(
+            knobs.resonance,
+            0,
+            &mut resonances.as_flattened_mut()[..frames],
+        );
+        self.eights(
+            &inputs,
+            #[inline(always)]
+            |eight| ring(wide(&corners[eight]), damping_of(wide(&resonances[eight]))),
+            low,
+        );
+    }
+
+    /// Low from vectors of eight frames; those past the end of the call lead nowhere.
+    #[inline(always)]
+    fn eights(
+        &mut self,
+        inputs: &[[V; EIGHT]; EIGHTS],
+        ring: impl Fn(usize) -> Ring<V::Wide>,
+        low: &mut [V],
+    ) {
+        let frames = low.len().min(MAX_FRAMES);
+        // By turns, so that the integrators read what is in memory already.
+        let mut rings = [ring(0); 2];
+        let mut shares = [V::Wide::splat(0.0); 3];
+        // The integrators before each frame, and after the last.
+        let mut bands = [V::splat(0.0); MAX_FRAMES + 1];
+        let mut lows = bands;
+        let (mut next_band, mut next_low) = (self.band, self.low);
+        (bands[0], lows[0]) = (next_band, next_low);
+        let eights = frames.div_ceil(EIGHT);
+        for (eight, inputs) in inputs.iter().enumerate().take(eights) {
+            if eight + 1 < eights {
+                rings[(eight + 1) % 2] = ring(eight + 1);
+            }
+            let now = &rings[eight % 2];
+            for (frame, input) in inputs.iter().enumerate() {
+                let at = now.each_ref().map(
+                    #[inline(always)]
+                    |row| V::splat(row.lane(frame)),
+                );
+                [next_band, next_low] = integrate(at, *input, next_band, next_low);
+                let after = eight * EIGHT + frame + 1;
+                (bands[after], lows[after]) = (next_band, next_low);
+            }
+            // What was just stored is read one turn later, when it has arrived.
+            if let Some(last) = eight.checked_sub(1) {
+                write_low(shares, &bands, &lows, last, low);
+            }
+            shares = low_shares(*now);
+        }
+        if let Some(last) = eights.checked_sub(1) {
+            write_low(shares, &bands, &lows, last, low);
+        }
+        (self.band, self.low) = (bands[frames], lows[frames]);
+        let last = frames.saturating_sub(1);
+        (self.last.band, self.last.low) = (bands[last], lows[last]);
+    }
+
     #[inline(always)]
     fn stage<const N: usize>(
         &mut self,
@@ -602,6 +741,48 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
     }
 }
 
+/// How many frames of one voice fill a vector, and how often a call does.
+const EIGHT: usize = 8;
+const EIGHTS: usize = MAX_FRAMES / EIGHT;
+
+/// Eight frames of one voice in a vector.
+#[inline(always)]
+fn wide<V: Lanes>(frames: &[V; EIGHT]) -> V::Wide {
+    let mut wide = V::Wide::splat(0.0);
+    for (lane, frame) in wide.as_mut_slice().iter_mut().zip(frames) {
+        *lane = frame.sum();
+    }
+    wide
+}
+
+/// Eight frames and, of each, the frame that follows.
+#[inline(always)]
+fn wide_pair<V: Lanes>(frames: &[V; MAX_FRAMES + 1], eight: usize) -> [V::Wide; 2] {
+    [
+        wide(&frames.as_chunks().0[eight]),
+        wide(&frames[1..].as_chunks().0[eight]),
+    ]
+}
+
+/// Writes low of eight frames, or as many of them as there are.
+#[inline(always)]
+fn write_low<V: Lanes>(
+    shares: [V::Wide; 3],
+    bands: &[V; MAX_FRAMES + 1],
+    lows: &[V; MAX_FRAMES + 1],
+    eight: usize,
+    low: &mut [V],
+) {
+    let values = low_pass(shares, wide_pair(bands, eight), wide_pair(lows, eight));
+    let (eights, rest) = low.as_chunks_mut::<EIGHT>();
+    let to = eights
+        .get_mut(eight)
+        .map_or(rest, <[V; EIGHT]>::as_mut_slice);
+    for (to, value) in to.iter_mut().zip(values.as_slice()) {
+        *to = V::splat(*value);
+    }
+}
+
 /// Two frames in a row.
 #[inline(always)]
 fn pair<V: Lanes, const N: usize>(values: &[V; N], frame: usize) -> [V; 2] {
@@ -700,8 +881,17 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
             damping,
         };
         let outputs = [low, band, high, notch, all_pass];
+        let is_low_alone = wanted.has(LOW) && !wants_poles(wanted);
         if V::COUNT > 1 {
-            self.run::<9>(wanted, input, knobs, held, outputs);
+            if is_low_alone {
+                let [low, ..] = outputs;
+                self.low_of_many(input, knobs, held, low);
+            } else {
+                self.run::<9>(wanted, input, knobs, held, outputs);
+            }
+        } else if is_low_alone && held.is_none() {
+            let [low, ..] = outputs;
+            self.low_of_one(input, knobs, low);
         } else {
             self.run::<{ MAX_FRAMES + 1 }>(wanted, input, knobs, held, outputs);
         }
