@@ -6,7 +6,7 @@
 use crate::blocks::{BlockIndex, Blocks, Operand, Span};
 use crate::catalog::{Level, Set, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
-use crate::kit::math::{exp2, peak as loudest};
+use crate::kit::math::{exp2_within, peak as loudest};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
@@ -139,39 +139,56 @@ unsafe fn sum<V: Lanes>(
     let frames = to.len();
     let span = Span { first, frames };
     let none = V::splat(0.0);
-    // One or two cables, as nearly always, take a single pass.
-    match (ramp, terms) {
-        (Ramp::Arrived, [one]) => {
-            let gain = V::splat(one.gain);
-            with_frames!(blocks, one, span, |one| {
-                for (to, one) in to.iter_mut().zip(one.values()) {
-                    *to = V::mul_add(one, gain, none);
+    let Ramp::Moving(ramp) = ramp else {
+        // One or two cables, as nearly always, take a single pass.
+        let rest = match terms {
+            [one, two, rest @ ..] => {
+                let gains = (V::splat(one.gain), V::splat(two.gain));
+                with_frames!(blocks, one, span, |one| {
+                    with_frames!(blocks, two, span, |two| {
+                        let pairs = one.values().zip(two.values());
+                        for (to, (one, two)) in to.iter_mut().zip(pairs) {
+                            let sum = V::mul_add(one, gains.0, none);
+                            *to = V::mul_add(two, gains.1, sum);
+                        }
+                    })
+                });
+                rest
+            }
+            [one] => {
+                let gain = V::splat(one.gain);
+                with_frames!(blocks, one, span, |one| {
+                    for (to, one) in to.iter_mut().zip(one.values()) {
+                        *to = V::mul_add(one, gain, none);
+                    }
+                });
+                &[]
+            }
+            [] => {
+                to.fill(none);
+                &[]
+            }
+        };
+        for term in rest {
+            let gain = V::splat(term.gain);
+            with_frames!(blocks, term, span, |from| {
+                for (to, from) in to.iter_mut().zip(from.values()) {
+                    *to = V::mul_add(from, gain, *to);
                 }
             });
         }
-        (Ramp::Arrived, [one, two]) => {
-            let gains = (V::splat(one.gain), V::splat(two.gain));
-            with_frames!(blocks, one, span, |one| {
-                with_frames!(blocks, two, span, |two| {
-                    let pairs = one.values().zip(two.values());
-                    for (to, (one, two)) in to.iter_mut().zip(pairs) {
-                        let sum = V::mul_add(one, gains.0, none);
-                        *to = V::mul_add(two, gains.1, sum);
-                    }
-                })
-            });
-        }
-        _ => {
-            to.fill(none);
-            for term in terms {
-                with_frames!(blocks, term, span, |from| {
-                    for (frame, (to, from)) in to.iter_mut().zip(from.values()).enumerate() {
-                        let gain = V::splat(ramp.gain(term, first + frame));
-                        *to = V::mul_add(from, gain, *to);
-                    }
-                });
+        return;
+    };
+    to.fill(none);
+    let ramp = ramp.get(first..).unwrap_or_default();
+    for term in terms {
+        // Where nothing fades this is the gain to the last bit.
+        let (start, way) = (V::splat(term.start), V::splat(term.gain - term.start));
+        with_frames!(blocks, term, span, |from| {
+            for ((to, from), ramp) in to.iter_mut().zip(from.values()).zip(ramp) {
+                *to = V::mul_add(from, start + way * V::splat(*ramp), *to);
             }
-        }
+        });
     }
 }
 
@@ -297,11 +314,25 @@ pub unsafe fn sum_lanes(
                         blocks.write::<Narrow>(to, span),
                     )
                 };
-                let mut peak = V::splat(0.0);
-                for (to, from) in to.iter_mut().zip(from) {
-                    peak = from.abs().max(peak);
+                // Four at a time, so that comparisons do not wait for each other either.
+                let mut four = [V::splat(0.0); 4];
+                let (fours, rest) = from.as_chunks();
+                let (to_fours, to_rest) = to.as_chunks_mut();
+                for (to, from) in to_fours.iter_mut().zip(fours) {
+                    for (peak, from) in four.iter_mut().zip(from) {
+                        *peak = from.abs().max(*peak);
+                    }
+                    let sums: [f32; 4] = V::sums(from);
+                    *to = sums.map(
+                        #[inline(always)]
+                        |sum| Narrow::splat(sum),
+                    );
+                }
+                for (to, from) in to_rest.iter_mut().zip(rest) {
+                    four[0] = from.abs().max(four[0]);
                     *to = Narrow::splat(from.sum());
                 }
+                let peak = four[0].max(four[1]).max(four[2].max(four[3]));
                 for (lane, loudest) in peaks.iter_mut().enumerate() {
                     *loudest = loudest.max(peak.lane(lane));
                 }
@@ -413,7 +444,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The shape of a continuous param.
+    /// The shape of a continuous param. Its range has no more octaves than [`exp2_within`] takes.
     pub fn of(spec: &ParamSpec) -> Shape {
         let range = match spec.curve {
             Curve::Exponential => (f64::from(spec.max) / f64::from(spec.min)).log2() as f32,
@@ -432,7 +463,10 @@ impl Shape {
     /// curve it is is decided once, which keeps the loops free of branches.
     #[inline(always)]
     fn apply<V: Lanes>(self, base: impl Iterator<Item = V>, values: &mut [V]) {
-        let (range, min) = (V::splat(self.range), V::splat(self.min));
+        let [range, min, max] = [self.range, self.min, self.max].map(
+            #[inline(always)]
+            |limit| V::splat(limit),
+        );
         let pairs = values.iter_mut().zip(base);
         if self.absolute {
             for (value, base) in pairs {
@@ -440,23 +474,24 @@ impl Shape {
             }
             return;
         }
+        // A travel is never below 0, so no value is below the least. Rounding may lead past the most.
         match self.curve {
             Curve::Linear => {
                 for (value, base) in pairs {
-                    *value =
-                        ((base + *value).clamp(0.0, 1.0) * range + min).clamp(self.min, self.max);
+                    let travel = (base + *value).clamp(0.0, 1.0);
+                    *value = (travel * range + min).min(max);
                 }
             }
             Curve::Exponential => {
                 for (value, base) in pairs {
-                    *value = (exp2((base + *value).clamp(0.0, 1.0) * range) * min)
-                        .clamp(self.min, self.max);
+                    let travel = (base + *value).clamp(0.0, 1.0);
+                    *value = (exp2_within(travel * range) * min).min(max);
                 }
             }
             Curve::Cubic => {
                 for (value, base) in pairs {
                     let travel = (base + *value).clamp(0.0, 1.0);
-                    *value = (travel * travel * travel * range + min).clamp(self.min, self.max);
+                    *value = (travel * travel * travel * range + min).min(max);
                 }
             }
         }
@@ -535,7 +570,7 @@ pub unsafe fn modulate(
                         how.apply(core::iter::repeat(V::splat(travel)), to);
                     }
                     Travel::Moving(travel) => {
-                        let travel = travel.iter().skip(span.first);
+                        let travel = travel.get(span.first..).unwrap_or_default().iter();
                         how.apply(
                             travel.map(
                                 #[inline(always)]
@@ -677,6 +712,23 @@ pub unsafe fn resume(width: Width, blocks: &Blocks, to: BlockIndex, late: &[f32;
             Width::One => recall::<Mono<Baseline>>(blocks, to, 0, late),
             Width::Eight => recall::<Eight<Baseline>>(blocks, to, 0, late),
             Width::Sixteen => recall::<Sixteen<Baseline>>(blocks, to, 0, late),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_param_has_more_octaves_than_its_curve_takes() {
+        for entry in crate::CATALOG {
+            for param in entry.spec.params {
+                if param.curve == Curve::Exponential {
+                    let octaves = Shape::of(param).range;
+                    assert!((0.0..=126.0).contains(&octaves), "{}: {octaves}", param.id);
+                }
+            }
         }
     }
 }

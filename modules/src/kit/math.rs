@@ -80,7 +80,13 @@ pub fn peak<V: Lanes>(frames: &[V]) -> V {
 /// 2^x, relative error below 3e-7; `x` is limited to ±126.
 #[inline(always)]
 pub fn exp2<V: Lanes>(x: V) -> V {
-    let (rest, exponent) = split_octaves(x.clamp(-126.0, 126.0));
+    exp2_within(x.clamp(-126.0, 126.0))
+}
+
+/// [`exp2`] for `x` within ±126.
+#[inline(always)]
+pub fn exp2_within<V: Lanes>(x: V) -> V {
+    let (rest, exponent) = split_octaves(x);
     let mantissa = polynomial(rest, EXP2).mul_add(rest, V::splat(1.0));
     V::from_bits(mantissa.to_bits().wrapping_add(exponent))
 }
