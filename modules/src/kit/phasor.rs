@@ -67,12 +67,18 @@ pub struct Moving<V: Lanes> {
     pub step_before: V,
     /// The frames, as bits, before which the phase of any lane restarted.
     pub restarts: u64,
-    /// How many frames (0 to 1) before each frame the phase restarted; below 0 where it did not.
-    pub resets: [V; MAX_FRAMES],
-    /// Where a restart leads, in turns, at each frame with one.
-    pub starts: [V; MAX_FRAMES],
+    /// When and where to, if there are any.
+    places: Option<Restarts<V>>,
     /// The first frame before which the wave already sounded, so that it can have breaks.
     pub first: usize,
+}
+
+/// The restarts of a call.
+struct Restarts<V> {
+    /// How many frames (0 to 1) before each frame the phase restarted; below 0 where it did not.
+    ages: [V; MAX_FRAMES],
+    /// Where a restart leads, in turns, at each frame with one.
+    starts: [V; MAX_FRAMES],
 }
 
 impl<V: Lanes> Phasor<V> {
@@ -140,11 +146,12 @@ impl<V: Lanes> Phasor<V> {
     /// Moves on by a call if the phase moves evenly in it; does nothing and gives `None` otherwise.
     #[inline(always)]
     pub fn steady(&mut self, frames: usize, controls: Controls<'_, V>) -> Option<Steady<V>> {
-        let pitch = settled(controls.pitch).constant()?;
         let fine = settled(controls.fine).constant()?;
         let fm = settled(controls.fm).constant()?;
         let fm_depth = settled(controls.fm_depth).constant()?;
         let sync = settled(controls.sync).constant()?;
+        // Last, because it is the one that mostly comes as frames, and is all looked through.
+        let pitch = settled(controls.pitch).constant()?;
         if !self.fresh && self.sync.would_rise(sync) {
             return None;
         }
@@ -164,9 +171,9 @@ impl<V: Lanes> Phasor<V> {
         })
     }
 
-    /// Moves on by a call, whatever happens in it.
+    /// Moves on by a call, whatever happens in it, and tells `moving`, which must be new.
     #[inline(always)]
-    pub fn moving(&mut self, frames: usize, controls: Controls<'_, V>) -> Moving<V> {
+    pub fn moving(&mut self, frames: usize, controls: Controls<'_, V>, moving: &mut Moving<V>) {
         let Controls {
             pitch,
             fine,
@@ -175,72 +182,85 @@ impl<V: Lanes> Phasor<V> {
             fm_depth,
             sync,
         } = controls;
-        let none = [V::splat(-1.0); MAX_FRAMES];
-        let mut moving = Moving {
-            before: self.phase,
-            phases: [self.phase; MAX_FRAMES],
-            steps: none,
-            step_before: self.last_step,
-            restarts: 0,
-            resets: none,
-            starts: none,
-            first: 0,
-        };
+        let frames = frames.min(MAX_FRAMES);
         let steps = &mut moving.steps[..frames];
-        if let (Some(pitch), Some(fine)) = (settled(pitch).constant(), settled(fine).constant()) {
-            steps.fill(self.base(pitch, fine));
-        } else if let (Signal::Frames(pitch), Signal::Constant(fine)) = (pitch, fine) {
-            for (step, pitch) in steps.iter_mut().zip(pitch) {
-                *step = self.base(*pitch, fine);
+        match (settled(pitch), settled(fine)) {
+            (Signal::Constant(pitch), Signal::Constant(fine)) => {
+                steps.fill(self.base(pitch, fine));
             }
-        } else {
-            for (frame, step) in steps.iter_mut().enumerate() {
-                *step = self.base(pitch.at(frame), fine.at(frame));
+            (Signal::Frames(pitch), Signal::Constant(fine)) => {
+                for (step, pitch) in steps.iter_mut().zip(pitch) {
+                    *step = self.base(*pitch, fine);
+                }
+            }
+            (Signal::Constant(pitch), Signal::Frames(fine)) => {
+                for (step, fine) in steps.iter_mut().zip(fine) {
+                    *step = self.base(pitch, *fine);
+                }
+            }
+            (Signal::Frames(pitch), Signal::Frames(fine)) => {
+                for (step, (pitch, fine)) in steps.iter_mut().zip(pitch.iter().zip(fine)) {
+                    *step = self.base(*pitch, *fine);
+                }
             }
         }
-        if let (Signal::Frames(fm), Signal::Constant(fm_depth)) = (fm, fm_depth) {
-            for (step, fm) in steps.iter_mut().zip(fm) {
-                *step = Self::modulated(*step, *fm, fm_depth);
+        match (fm, fm_depth) {
+            (Signal::Constant(fm), Signal::Constant(fm_depth)) => {
+                for step in &mut *steps {
+                    *step = Self::modulated(*step, fm, fm_depth);
+                }
             }
-        } else {
-            for (frame, step) in steps.iter_mut().enumerate() {
-                *step = Self::modulated(*step, fm.at(frame), fm_depth.at(frame));
+            (Signal::Frames(fm), Signal::Constant(fm_depth)) => {
+                for (step, fm) in steps.iter_mut().zip(fm) {
+                    *step = Self::modulated(*step, *fm, fm_depth);
+                }
+            }
+            (fm, fm_depth) => {
+                for (frame, step) in steps.iter_mut().enumerate() {
+                    *step = Self::modulated(*step, fm.at(frame), fm_depth.at(frame));
+                }
             }
         }
         moving.first = self.begin(start.at(0), moving.steps[0], sync.at(0));
         moving.before = self.phase;
         moving.step_before = self.last_step;
-        self.last_step = moving.steps[frames.saturating_sub(1) % MAX_FRAMES];
-        moving.restarts = match settled(sync) {
+        self.last_step = moving.steps[frames.saturating_sub(1)];
+        let mut phase = self.phase;
+        match settled(sync) {
             Signal::Constant(value) if !self.sync.would_rise(value) => {
                 self.sync.hold(value, frames);
-                0
+                for (at, step) in moving.phases[..frames].iter_mut().zip(&moving.steps) {
+                    phase = phase.wrapping_add(step.to_phase());
+                    *at = phase;
+                }
             }
-            sync => self.sync.find(sync, frames, &mut moving.resets),
-        };
-        let mut phase = self.phase;
-        for (frame, (at, step)) in moving.phases[..frames]
-            .iter_mut()
-            .zip(&moving.steps)
-            .enumerate()
-        {
-            phase = phase.wrapping_add(step.to_phase());
-            if moving.restarts >> frame & 1 == 1 {
-                let age = moving.resets[frame];
-                moving.starts[frame] = start.at(frame);
-                let fresh = start
-                    .at(frame)
-                    .to_phase()
-                    .wrapping_add((*step * age).to_phase());
-                let restarted = age.ge(V::splat(0.0));
-                phase = restarted
-                    .select(V::from_bits(fresh), V::from_bits(phase))
-                    .to_bits();
+            sync => {
+                let none = V::splat(-1.0);
+                let places = moving.places.insert(Restarts {
+                    ages: [none; MAX_FRAMES],
+                    starts: [none; MAX_FRAMES],
+                });
+                moving.restarts = self.sync.find(sync, frames, &mut places.ages);
+                for (frame, (at, step)) in moving.phases[..frames]
+                    .iter_mut()
+                    .zip(&moving.steps)
+                    .enumerate()
+                {
+                    phase = phase.wrapping_add(step.to_phase());
+                    if moving.restarts >> frame & 1 == 1 {
+                        let (age, start) = (places.ages[frame], start.at(frame));
+                        places.starts[frame] = start;
+                        let fresh = start.to_phase().wrapping_add((*step * age).to_phase());
+                        let restarted = age.ge(V::splat(0.0));
+                        phase = restarted
+                            .select(V::from_bits(fresh), V::from_bits(phase))
+                            .to_bits();
+                    }
+                    *at = phase;
+                }
             }
-            *at = phase;
         }
         self.phase = phase;
-        moving
     }
 }
 
@@ -248,11 +268,21 @@ impl<V: Lanes> Steady<V> {
     /// Writes a wave, given as a function of the phase.
     #[inline(always)]
     pub fn write(&self, out: &mut [V], wave: impl Fn(V::Bits) -> V) {
+        let mut values = self.values(wave);
+        for out in out {
+            *out = values();
+        }
+    }
+
+    /// Gives a wave, given as a function of the phase, frame by frame.
+    #[inline(always)]
+    pub fn values(&self, wave: impl Fn(V::Bits) -> V) -> impl FnMut() -> V {
         let increment = self.step.to_phase();
         let mut phase = self.before;
-        for out in out {
+        #[inline(always)]
+        move || {
             phase = phase.wrapping_add(increment);
-            *out = wave(phase);
+            wave(phase)
         }
     }
 
@@ -299,7 +329,7 @@ impl<V: Lanes> Steady<V> {
 }
 
 /// A whole turn passed.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Pass {
     /// The frame after it.
     pub frame: usize,
@@ -393,6 +423,24 @@ impl Stretch {
 }
 
 impl<V: Lanes> Moving<V> {
+    /// Room for a call. It is filled in place, because it is large.
+    #[inline(always)]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default is expected to be cheap"
+    )]
+    pub fn new() -> Self {
+        Moving {
+            before: V::Bits::splat(0),
+            phases: [V::Bits::splat(0); MAX_FRAMES],
+            steps: [V::splat(0.0); MAX_FRAMES],
+            step_before: V::splat(0.0),
+            restarts: 0,
+            places: None,
+            first: 0,
+        }
+    }
+
     /// Writes the phase as others sync to it.
     #[inline(always)]
     pub fn write_sync(&self, out: &mut [V]) {
@@ -407,6 +455,16 @@ impl<V: Lanes> Moving<V> {
         match frame.checked_sub(1) {
             Some(previous) => self.phases[previous % MAX_FRAMES],
             None => self.before,
+        }
+    }
+
+    /// The restart before a frame: how many frames (0 to 1) before it, below 0 in lanes without one,
+    /// and where to in turns.
+    #[inline(always)]
+    pub fn restart(&self, frame: usize) -> [V; 2] {
+        match &self.places {
+            Some(places) => [places.ages[frame], places.starts[frame]],
+            None => [V::splat(-1.0); 2],
         }
     }
 
@@ -441,7 +499,7 @@ impl<V: Lanes> Moving<V> {
             V::from_phase(self.previous(frame)),
             V::from_phase(self.phases[frame]),
         );
-        passed(from, self.steps[frame], to) | self.resets[frame].ge(V::splat(0.0))
+        passed(from, self.steps[frame], to) | self.restart(frame)[0].ge(V::splat(0.0))
     }
 
     /// What one lane did since the frame before: one stretch, and another where it restarted between.
@@ -449,10 +507,11 @@ impl<V: Lanes> Moving<V> {
     pub fn stretches(&self, frame: usize, lane: usize) -> (Stretch, Option<Stretch>) {
         let from = self.previous(frame).lane(lane);
         let step = self.steps[frame].lane(lane);
-        let age = self.resets[frame].lane(lane);
+        let [ages, starts] = self.restart(frame);
+        let age = ages.lane(lane);
         if age >= 0.0 {
             let travel = (step * (1.0 - age) / STEP) as i64;
-            let start = self.starts[frame].to_phase().lane(lane);
+            let start = starts.to_phase().lane(lane);
             let onwards = self.phases[frame].lane(lane).wrapping_sub(start) as i32;
             let first = Stretch {
                 from,

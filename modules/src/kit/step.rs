@@ -6,6 +6,7 @@
 mod kernel;
 
 use crate::MAX_FRAMES;
+use crate::kit::crossing::each;
 use crate::kit::math::sin_turns;
 use crate::lanes::{LaneMask, Lanes};
 use kernel::{Kernel, MOMENTS, TAPS, kernel};
@@ -78,10 +79,11 @@ impl<V: Lanes> Breaks<V> {
     /// was sudden.
     #[inline(always)]
     pub fn turn(&mut self, frame: usize, change: V) {
-        let sudden = self.is_sudden(change);
-        for lane in (0..V::COUNT).filter(|lane| sudden.lane(*lane)) {
-            self.kink(frame, lane, 1.0, change.lane(lane));
-        }
+        each(
+            self.is_sudden(change).bits(),
+            #[inline(always)]
+            |lane| self.kink(frame, lane, 1.0, change.lane(lane)),
+        );
     }
 
     /// A wave starts out of silence at the first frame of this call.
@@ -157,9 +159,33 @@ impl<V: Lanes> Breaks<V> {
         for (value, correction) in wave.iter_mut().zip(&self.pending) {
             *value += *correction;
         }
-        let frames = wave.len().min(MAX_FRAMES);
-        self.pending.copy_within(frames..frames + TAPS, 0);
-        self.pending[TAPS..TAPS + frames].fill(V::splat(0.0));
+        self.move_on(wave.len());
+    }
+
+    /// Draws a wave, whose naive values `naive` gives frame by frame, and moves on behind it: as
+    /// [`Breaks::correct`], in one pass.
+    #[inline(always)]
+    pub fn draw(&mut self, out: &mut [V], mut naive: impl FnMut() -> V) {
+        if self.reach == 0 {
+            for out in out {
+                *out = naive();
+            }
+            return;
+        }
+        for (out, correction) in out.iter_mut().zip(&self.pending) {
+            *out = naive() + *correction;
+        }
+        self.move_on(out.len());
+    }
+
+    #[inline(always)]
+    fn move_on(&mut self, frames: usize) {
+        let frames = frames.min(MAX_FRAMES);
+        for tap in 0..TAPS {
+            self.pending[tap] = self.pending[frames + tap];
+        }
+        let reach = self.reach.clamp(TAPS, MAX_FRAMES + TAPS);
+        self.pending[TAPS..reach].fill(V::splat(0.0));
         self.reach = self.reach.saturating_sub(frames);
     }
 }

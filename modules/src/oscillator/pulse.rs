@@ -110,7 +110,8 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
                 self.draw_steady(steady, width, out);
             }
             None => {
-                let moving = self.phasor.moving(cx.frames, controls);
+                let mut moving = Moving::new();
+                self.phasor.moving(cx.frames, controls, &mut moving);
                 if cx.wanted.has(SYNC) {
                     moving.write_sync(sync_out);
                 }

@@ -2,7 +2,7 @@
 
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady};
+use crate::kit::phasor::{Controls, Moving, Pass, Phasor, Steady};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase};
@@ -85,14 +85,14 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
                 self.draw_steady(steady, out);
             }
             None => {
-                let moving = self.phasor.moving(cx.frames, controls);
+                let mut moving = Moving::new();
+                self.phasor.moving(cx.frames, controls, &mut moving);
                 if cx.wanted.has(SYNC) {
                     moving.write_sync(sync_out);
                 }
                 self.draw_moving(&moving, out);
             }
         }
-        self.breaks.correct(out);
     }
 }
 
@@ -115,33 +115,51 @@ impl<V: Lanes> Saw<V> {
     }
 
     #[inline(always)]
+    fn jump(&mut self, passes: &[(usize, Pass)]) {
+        for (lane, pass) in passes {
+            self.breaks
+                .jump(pass.frame, *lane, pass.age, -2.0 * pass.direction);
+        }
+    }
+
+    #[inline(always)]
     fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V]) {
-        let delay = self.breaks.delay();
-        steady.write(
-            out,
-            #[inline(always)]
-            |phase| naive(phase, steady.step, delay),
-        );
         self.start(steady.first, steady.before, steady.step);
+        // Found first and drawn then, so that neither waits for the other.
+        let mut found = [(0, Pass::default()); FOUND];
+        let mut count = 0;
         each(
             steady.may_pass(V::Bits::splat(0), out.len()),
             #[inline(always)]
             |lane| {
                 let mut passes = steady.passes(lane, 0);
                 while let Some(pass) = passes.next(out.len()) {
-                    self.breaks
-                        .jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+                    if V::COUNT == 1 {
+                        self.jump(&[(lane, pass)]);
+                        continue;
+                    }
+                    found[count] = (lane, pass);
+                    count += 1;
+                    if count == FOUND {
+                        self.jump(&found);
+                        count = 0;
+                    }
                 }
             },
+        );
+        self.jump(&found[..count]);
+        let delay = self.breaks.delay();
+        self.breaks.draw(
+            out,
+            steady.values(
+                #[inline(always)]
+                |phase| naive(phase, steady.step, delay),
+            ),
         );
     }
 
     #[inline(always)]
     fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V]) {
-        let delay = self.breaks.delay();
-        for (out, (phase, step)) in out.iter_mut().zip(moving.phases.iter().zip(&moving.steps)) {
-            *out = naive(*phase, *step, delay);
-        }
         self.start(moving.first, moving.before, moving.steps[0]);
         let events = moving.events(
             out.len(),
@@ -154,24 +172,36 @@ impl<V: Lanes> Saw<V> {
             |frame| {
                 self.breaks.turn(frame, moving.haste(frame) * 2.0);
                 let breaks = moving.breaks(frame);
-                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                    let (stretch, after) = moving.stretches(frame, lane);
-                    for (direction, age) in stretch.passes(0, 0) {
-                        self.breaks.jump(frame, lane, age, -2.0 * direction);
-                    }
-                    if let Some(after) = after {
-                        let height = |phase: u32| phase.wrapping_sub(1 << 31) as i32 as f32;
-                        let drop = height(after.from) - height(stretch.to());
-                        self.breaks.jump(frame, lane, after.begin, drop * UNIT);
-                        for (direction, age) in after.passes(0, 0) {
+                each(
+                    breaks.bits(),
+                    #[inline(always)]
+                    |lane| {
+                        let (stretch, after) = moving.stretches(frame, lane);
+                        for (direction, age) in stretch.passes(0, 0) {
                             self.breaks.jump(frame, lane, age, -2.0 * direction);
                         }
-                    }
-                }
+                        if let Some(after) = after {
+                            let height = |phase: u32| phase.wrapping_sub(1 << 31) as i32 as f32;
+                            let drop = height(after.from) - height(stretch.to());
+                            self.breaks.jump(frame, lane, after.begin, drop * UNIT);
+                            for (direction, age) in after.passes(0, 0) {
+                                self.breaks.jump(frame, lane, age, -2.0 * direction);
+                            }
+                        }
+                    },
+                );
             },
         );
+        let delay = self.breaks.delay();
+        for (out, (phase, step)) in out.iter_mut().zip(moving.phases.iter().zip(&moving.steps)) {
+            *out = naive(*phase, *step, delay);
+        }
+        self.breaks.correct(out);
     }
 }
+
+/// How many passed turns are found before they are drawn.
+const FOUND: usize = 16;
 
 /// What one step of a phase adds to a wave that spans 2.
 const UNIT: f32 = 1.0 / 2_147_483_648.0;

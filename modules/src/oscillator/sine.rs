@@ -163,7 +163,8 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
                 self.finish(pure, feedback, out);
             }
             None => {
-                let moving = self.phasor.moving(cx.frames, controls);
+                let mut moving = Moving::new();
+                self.phasor.moving(cx.frames, controls, &mut moving);
                 if cx.wanted.has(SYNC) {
                     moving.write_sync(sync_out);
                 }
@@ -241,7 +242,7 @@ impl<V: Lanes> Sine<V> {
             moving.restarts,
             #[inline(always)]
             |frame| {
-                let age = moving.resets[frame];
+                let [age, start] = moving.restart(frame);
                 let before = frame
                     .checked_sub(1)
                     .map_or(self.last_shift, |frame| shift.at(frame));
@@ -253,7 +254,7 @@ impl<V: Lanes> Sine<V> {
                 let from =
                     V::from_phase(moving.previous(frame).wrapping_add(old.to_phase())) + there;
                 self.breaks
-                    .sine_jump(frame, age, from, moving.starts[frame] + there, step + drift);
+                    .sine_jump(frame, age, from, start + there, step + drift);
             },
         );
     }

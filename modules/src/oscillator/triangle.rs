@@ -126,7 +126,8 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
                 self.draw_steady(steady, symmetry, out);
             }
             None => {
-                let moving = self.phasor.moving(cx.frames, controls);
+                let mut moving = Moving::new();
+                self.phasor.moving(cx.frames, controls, &mut moving);
                 if cx.wanted.has(SYNC) {
                     moving.write_sync(sync_out);
                 }
