@@ -253,7 +253,7 @@ impl Player {
         mut onto: [&mut [f32]; 2],
         frames: usize,
     ) {
-        let cx = Cx {
+        let mut cx = Cx {
             sample_rate: self.live.sample_rate,
             frames,
             position: self.position,
@@ -276,14 +276,14 @@ impl Player {
                     left.get_mut(..frames).unwrap_or_default(),
                     right.get_mut(..frames).unwrap_or_default(),
                 ];
-                self.live.run(&cx, &self.changes, fades, &mut into);
+                self.live.run(&mut cx, &self.changes, fades, &mut into);
                 for (heard, onto) in heard.iter().zip(&mut onto) {
                     for (frame, (heard, onto)) in heard.iter().zip(onto.iter_mut()).enumerate() {
                         *onto += heard * farewell.arrival(frame);
                     }
                 }
             }
-            _ => self.live.run(&cx, &self.changes, fades, &mut onto),
+            _ => self.live.run(&mut cx, &self.changes, fades, &mut onto),
         }
         if let Some(farewell) = &mut self.farewell
             && farewell.run(&cx, &mut onto) == Stage::Over

@@ -146,7 +146,7 @@ impl Replacement {
         for (frame, value) in ramp.iter_mut().enumerate().take(frames) {
             *value = 1.0 - (self.progress(frame) * FRAC_PI_2).cos();
         }
-        let cx = Cx {
+        let mut cx = Cx {
             notes: self.release.events(),
             ..*cx
         };
@@ -157,7 +157,7 @@ impl Replacement {
             right.get_mut(..frames).unwrap_or_default(),
         ];
         self.farewell
-            .run(&cx, &self.changes, Ramp::Moving(&ramp), &mut into);
+            .run(&mut cx, &self.changes, Ramp::Moving(&ramp), &mut into);
         self.release.clear();
 
         if self.age >= self.fade.saturating_add(self.tail) {

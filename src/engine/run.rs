@@ -24,7 +24,7 @@ impl Plan {
     /// Runs everything once and adds what the host hears.
     pub(super) fn run(
         &mut self,
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         changes: &Changes,
         ramp: Ramp<'_>,
         onto: &mut [&mut [f32]; 2],
@@ -48,14 +48,13 @@ impl Plan {
             again: None,
             turn: None,
         };
-        let mut cx = *cx;
         let span = Span::start(cx.frames);
         let mut at = 0;
         // The guard of last resort. Nothing here should panic; should it, the module that did falls
         // silent and the others play on.
         while catch_unwind(AssertUnwindSafe(|| {
             while let Some(step) = self.steps.get(at) {
-                call.step(step, &mut cx, span, onto);
+                call.step(step, cx, span, onto);
                 at += 1;
             }
         }))

@@ -75,7 +75,10 @@ impl Clock {
             self.now.tempo = tempo;
             self.now.beats_per_frame = tempo / 60.0 / self.sample_rate;
         }
-        self.now.playing = host.playing;
+        // What was just written in part is slow to read as a whole, and it is handed on whole.
+        if self.now.playing != host.playing {
+            self.now.playing = host.playing;
+        }
         self.now
     }
 }

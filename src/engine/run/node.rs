@@ -83,21 +83,23 @@ impl Node {
             io.silence_any(self.width);
             return Health::Fine;
         }
-        cx.wanted = self.wanted;
-        let server = tables.domains.get(usize::from(self.served.0));
-        if server.is_some_and(|domain| domain.asleep) {
-            cx.wanted = Wanted::NONE;
-        }
         if self.may_rest {
             return self.listen(around, tables, cx, span);
         }
+        let server = tables.domains.get(usize::from(self.served.0));
+        let wanted = match server {
+            Some(domain) if domain.asleep => Wanted::NONE,
+            _ => self.wanted,
+        };
         if self.is_source {
             let cx = Cx {
                 voice_levels: &self.state.voices.settled,
+                wanted,
                 ..*cx
             };
             return self.instance.process(&cx, &io);
         }
+        cx.wanted = wanted;
         self.instance.process(cx, &io)
     }
 
@@ -211,6 +213,7 @@ impl Node {
             audio_in: cx
                 .audio_in
                 .map(|audio| audio.get(first..).unwrap_or_default()),
+            wanted: self.wanted,
             ..*cx
         };
         let health = self.instance.process(&cx, &io.after(first));
