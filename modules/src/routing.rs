@@ -626,8 +626,18 @@ pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32],
 pub unsafe fn add_onto(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, onto: &mut [f32]) {
     // SAFETY: passed on to the caller.
     let from = unsafe { mono(blocks, term.from, Span::start(onto.len())) };
-    for (frame, (onto, from)) in onto.iter_mut().zip(from).enumerate() {
-        *onto += from.sum() * ramp.gain(term, frame);
+    match ramp {
+        // A loop of its own, which vectorises.
+        Ramp::Arrived => {
+            for (onto, from) in onto.iter_mut().zip(from) {
+                *onto += from.sum() * term.gain;
+            }
+        }
+        Ramp::Moving(_) => {
+            for (frame, (onto, from)) in onto.iter_mut().zip(from).enumerate() {
+                *onto += from.sum() * ramp.gain(term, frame);
+            }
+        }
     }
 }
 

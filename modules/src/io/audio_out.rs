@@ -4,8 +4,8 @@ use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::gain::scale;
 use crate::kit::hush::Hush;
 use crate::kit::limiter::Limiter;
-use crate::kit::math::db_to_gain;
-use crate::kit::math::peak;
+use crate::kit::math::{db_to_gain, peak_of};
+use crate::kit::settled::differ;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, decibels, number, toggle};
 
@@ -23,6 +23,9 @@ pub struct AudioOut<V: Lanes> {
     hush: Hush,
     /// 1 open, 0 muted; meaningless before the first frame.
     open: V,
+    /// The level of the last call in which it stood still, and what both sides are multiplied by at it.
+    level: V,
+    gain: V,
     started: bool,
     mute_step: f32,
 }
@@ -63,6 +66,8 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
             limiter: Limiter::new(setup.sample_rate),
             hush: Hush::new(setup.sample_rate),
             open: V::splat(1.0),
+            level: V::splat(OFF),
+            gain: V::splat(0.0),
             started: false,
             mute_step: 1.0 / (MUTE_SECONDS * setup.sample_rate),
         }
@@ -94,77 +99,75 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
             self.open = target(mute.at(0));
             self.started = true;
         }
-        let mut scratch = [zero; MAX_FRAMES];
-        let scratch = &mut scratch[..cx.frames];
-        let mut open = Signal::Constant(self.open);
-        let moves = mute
+        let still = mute
             .constant()
-            .is_none_or(|mute| (target(mute) - self.open).abs().gt(zero).any());
-        if moves {
-            for (frame, open) in scratch.iter_mut().enumerate() {
-                self.open = target(mute.at(frame))
-                    .max(self.open - self.mute_step)
-                    .min(self.open + self.mute_step);
-                *open = self.open;
+            .is_some_and(|mute| !(target(mute) - self.open).abs().gt(zero).any());
+        let is_open = still && self.open.ge(one).all();
+        let sides = [(&mut *out_left, left, -1.0), (&mut *out_right, right, 1.0)];
+        if let (true, Some(level), Some(balance)) = (is_open, level.constant(), balance.constant())
+        {
+            if differ(level, self.level) {
+                (self.level, self.gain) = (level, gain(level));
             }
-            open = Signal::Frames(scratch);
-        }
-        turn(out_left, left, level, balance, -1.0);
-        turn(out_right, right, level, balance, 1.0);
-        // Only finite numbers times 0 are 0.
-        let finite = |sample: V| (sample * 0.0).abs().le(zero).select(sample, zero);
-        for out in [&mut *out_left, &mut *out_right] {
-            scale(out, open);
-            for sample in out {
-                *sample = finite(*sample);
+            for (out, input, side) in sides {
+                input.join(
+                    Signal::Constant(self.gain * balanced(balance, side)),
+                    out,
+                    #[inline(always)]
+                    |input, gain| finite(input * gain),
+                );
+            }
+        } else {
+            let mut opens = [self.open; MAX_FRAMES];
+            let opens = &mut opens[..cx.frames];
+            if !still {
+                for (frame, open) in opens.iter_mut().enumerate() {
+                    self.open = target(mute.at(frame))
+                        .max(self.open - self.mute_step)
+                        .min(self.open + self.mute_step);
+                    *open = self.open;
+                }
+            }
+            for (out, input, side) in sides {
+                level.join(
+                    balance,
+                    out,
+                    #[inline(always)]
+                    |level, balance| gain(level) * balanced(balance, side),
+                );
+                scale(out, input);
+                for (sample, open) in out.iter_mut().zip(&*opens) {
+                    *sample = finite(*sample * *open);
+                }
             }
         }
         self.hush.hear([out_left, out_right]);
-        if self.limiter.lets_pass(peak(out_left).max(peak(out_right))) {
-            return;
-        }
-        for (frame, (left, right)) in out_left.iter_mut().zip(out_right.iter_mut()).enumerate() {
-            let limited = self.limiter.next(*left, *right);
-            let on = limit.at(frame).ge(V::splat(0.5));
-            *left = on.select(limited.0, *left);
-            *right = on.select(limited.1, *right);
+        if !self.limiter.lets_pass(peak_of([out_left, out_right])) {
+            self.limiter.run(out_left, out_right, limit);
         }
     }
 }
 
-/// Writes one side at its level. `side` is -1 for the left, which balance turns down above 0, and 1
+/// The same sample, or 0 for what is no finite number.
+#[inline(always)]
+fn finite<V: Lanes>(sample: V) -> V {
+    let zero = V::splat(0.0);
+    // Only finite numbers times 0 are 0.
+    (sample * 0.0).abs().le(zero).select(sample, zero)
+}
+
+/// What both sides are multiplied by.
+#[inline(always)]
+fn gain<V: Lanes>(level: V) -> V {
+    let zero = V::splat(0.0);
+    level.le(V::splat(OFF)).select(zero, db_to_gain(level))
+}
+
+/// What balance leaves of one side. `side` is -1 for the left, which balance turns down above 0, and 1
 /// for the right.
 #[inline(always)]
-fn turn<V: Lanes>(
-    out: &mut [V],
-    input: Signal<'_, V>,
-    level: Signal<'_, V>,
-    balance: Signal<'_, V>,
-    side: f32,
-) {
-    if let (Signal::Constant(level), Signal::Constant(balance)) = (level, balance) {
-        input.join(
-            Signal::Constant(gain(level, balance, side)),
-            out,
-            #[inline(always)]
-            |input, gain| input * gain,
-        );
-        return;
-    }
-    level.join(
-        balance,
-        out,
-        #[inline(always)]
-        |level, balance| gain(level, balance, side),
-    );
-    scale(out, input);
-}
-
-/// What one side is multiplied by.
-#[inline(always)]
-fn gain<V: Lanes>(level: V, balance: V, side: f32) -> V {
-    let (zero, one) = (V::splat(0.0), V::splat(1.0));
-    let gain = level.le(V::splat(OFF)).select(zero, db_to_gain(level));
+fn balanced<V: Lanes>(balance: V, side: f32) -> V {
+    let one = V::splat(1.0);
     // The product is exact.
-    gain * (one + balance * side).min(one)
+    (one + balance * side).min(one)
 }

@@ -1,6 +1,7 @@
 //! Notices that an effect has nothing left to say.
 
 use crate::contract::QUIET;
+use crate::kit::math::peak_of;
 use crate::lanes::{LaneMask, Lanes};
 
 /// Seconds of silence after which it is worth a look at what an effect still holds.
@@ -32,28 +33,27 @@ impl Hush {
     /// Takes in what the effect gave in one call.
     #[inline(always)]
     pub fn hear<V: Lanes, const N: usize>(&mut self, outputs: [&[V]; N]) {
-        let mut frames = 0;
-        // Counted from the last loud frame, so that it does not matter where calls end.
-        let mut since = usize::MAX;
+        // Mostly the last frame is loud, or all are silent.
+        let (mut ends_loud, mut frames) = (false, 0);
         for output in outputs {
             frames = output.len();
-            let silent = output
-                .iter()
-                .rev()
-                .take_while(
-                    #[inline(always)]
-                    |frame| !frame.abs().gt(V::splat(QUIET)).any(),
-                )
-                .count();
-            if silent < frames {
-                since = since.min(silent);
+            ends_loud |= output.last().is_some_and(is_loud);
+        }
+        if ends_loud {
+            self.quiet = 0;
+            return;
+        }
+        if !is_loud(&peak_of(outputs)) {
+            self.quiet = self.quiet.saturating_add(frames as u32);
+            return;
+        }
+        // Counted from the last loud frame, so that it does not matter where calls end.
+        for output in outputs {
+            if let Some(last) = output.iter().rposition(is_loud) {
+                frames = frames.min(output.len() - 1 - last);
             }
         }
-        self.quiet = if since == usize::MAX {
-            self.quiet.saturating_add(frames as u32)
-        } else {
-            since as u32
-        };
+        self.quiet = frames as u32;
     }
 
     /// Whether the effect has been silent for long enough, and `holds_nothing`, which is asked once in
@@ -68,6 +68,11 @@ impl Hush {
         }
         rests
     }
+}
+
+#[inline(always)]
+fn is_loud<V: Lanes>(frame: &V) -> bool {
+    frame.abs().gt(V::splat(QUIET)).any()
 }
 
 /// Whether a line holds nothing that could still be heard.

@@ -1,5 +1,7 @@
 //! A peak limiter without delay.
 
+use crate::contract::{MAX_FRAMES, Signal};
+use crate::kit::edge::to_gate;
 use crate::lanes::{LaneMask, Lanes};
 
 /// Seconds after which a gain reduction has fallen to a third.
@@ -38,23 +40,88 @@ impl<V: Lanes> Limiter<V> {
         (self.reduction.le(V::splat(0.0)) & peak.le(V::splat(1.0))).all()
     }
 
-    /// The next frame of both signals, which must be finite. Each lane has its own gain.
+    /// Turns both signals down in the next frames, at most [`MAX_FRAMES`], where `on` is 0.5 or more;
+    /// elsewhere it listens only. All samples must be finite. Each lane has its own gain.
     #[inline(always)]
-    pub fn next(&mut self, left: V, right: V) -> (V, V) {
-        let one = V::splat(1.0);
-        let peak = left.abs().max(right.abs());
-        let kept = self.reduction * self.keep;
-        let kept = kept.lt(V::splat(OVER)).select(V::splat(0.0), kept);
-        let needed = one / peak.max(one);
-        self.reduction = kept.max(one - needed);
-        // Taken from the peak where it rules: next to a great reduction the difference loses its digits.
-        let gain = kept.le(one - needed).select(needed, one - kept);
-        // Rounding may leave a product just above 1.
-        (
-            (left * gain).clamp(-1.0, 1.0),
-            (right * gain).clamp(-1.0, 1.0),
-        )
+    pub fn run(&mut self, left: &mut [V], right: &mut [V], on: Signal<'_, V>) {
+        let (one, half) = (V::splat(1.0), V::splat(0.5));
+        let frames = left.len().min(MAX_FRAMES);
+        let (mut gains, mut reductions) = ([one; MAX_FRAMES], [one; MAX_FRAMES]);
+        let (gains, reductions) = (&mut gains[..frames], &mut reductions[..frames]);
+        let needed = gains.iter_mut().zip(&mut *reductions);
+        for ((gain, reduction), (left, right)) in needed.zip(left.iter().zip(&*right)) {
+            *gain = one / left.abs().max(right.abs()).max(one);
+            *reduction = one - *gain;
+        }
+        if let Signal::Constant(on) = on
+            && !on.ge(half).any()
+        {
+            self.follow(
+                reductions,
+                #[inline(always)]
+                |_, _| {},
+            );
+            return;
+        }
+        self.follow(
+            reductions,
+            #[inline(always)]
+            |reduction, kept| *reduction = kept,
+        );
+        for (gain, kept) in gains.iter_mut().zip(reductions) {
+            let kept = cut(*kept);
+            // Taken from the peak where it rules: next to a great reduction the difference loses its
+            // digits.
+            *gain = kept.le(one - *gain).select(*gain, one - kept);
+        }
+        for side in [left, right] {
+            match on {
+                Signal::Constant(on) => {
+                    for (sample, gain) in side.iter_mut().zip(&*gains) {
+                        *sample = on.ge(half).select(turned_down(*sample, *gain), *sample);
+                    }
+                }
+                Signal::Frames(on) => {
+                    for ((sample, gain), on) in side.iter_mut().zip(&*gains).zip(on) {
+                        *sample = on.ge(half).select(turned_down(*sample, *gain), *sample);
+                    }
+                }
+            }
+        }
     }
+
+    /// Goes through the reductions that frames need, and notes for each what is left of older ones.
+    ///
+    /// This alone goes from frame to frame, so it is kept short: all else is done for many frames at
+    /// once.
+    #[inline(always)]
+    fn follow(&mut self, needed: &mut [V], mut note: impl FnMut(&mut V, V)) {
+        let (mut reduction, mut kept) = (self.reduction, self.reduction);
+        let last = needed.last().copied();
+        for needed in needed {
+            kept = reduction * self.keep;
+            // Too small a reduction is not cut here: all that comes of it is too small as well, and so
+            // is cut later or gives way to a peak.
+            reduction = kept.max(*needed);
+            note(needed, kept);
+        }
+        if let Some(last) = last {
+            self.reduction = cut(kept).max(last);
+        }
+    }
+}
+
+/// A reduction, or none where it is too small to matter.
+#[inline(always)]
+fn cut<V: Lanes>(reduction: V) -> V {
+    // A product, because a choice becomes a store through a mask.
+    reduction * to_gate::<V>(reduction.ge(V::splat(OVER)))
+}
+
+#[inline(always)]
+fn turned_down<V: Lanes>(sample: V, gain: V) -> V {
+    // Rounding may leave a product just above 1.
+    (sample * gain).clamp(-1.0, 1.0)
 }
 
 #[cfg(test)]
@@ -62,12 +129,48 @@ mod tests {
     use super::*;
     use crate::lanes::{Baseline, Mono};
 
+    /// What the limiter is to do in one frame.
+    fn plain(reduction: &mut f32, keep: f32, sample: f32) -> f32 {
+        let kept = *reduction * keep;
+        let kept = if kept < OVER { 0.0 } else { kept };
+        let needed = 1.0 / sample.abs().max(1.0);
+        *reduction = kept.max(1.0 - needed);
+        let gain = if kept <= 1.0 - needed {
+            needed
+        } else {
+            1.0 - kept
+        };
+        (sample * gain).clamp(-1.0, 1.0)
+    }
+
+    #[test]
+    fn many_frames_at_once_are_as_one_by_one() {
+        type One = Mono<Baseline>;
+        let mut limiter = Limiter::<One>::new(800.0);
+        let (mut reduction, mut let_go) = (0.0, 0);
+        for call in 0..200 {
+            let loud = if call % 40 < 10 { 3.0 } else { 0.9 };
+            let length = 1 + call * 7 % MAX_FRAMES;
+            let sample = |frame: usize| loud * ((call * 64 + frame) as f32 * 0.37).sin();
+            let mut left: Vec<One> = (0..length).map(|frame| One::splat(sample(frame))).collect();
+            let mut right = vec![One::splat(0.0); length];
+            limiter.run(&mut left, &mut right, Signal::Constant(One::splat(1.0)));
+            for (frame, left) in left.iter().enumerate() {
+                let want = plain(&mut reduction, limiter.keep, sample(frame));
+                assert_eq!(left.sum().to_bits(), want.to_bits(), "{call} {frame}");
+                let_go += usize::from(reduction == 0.0);
+            }
+        }
+        assert!(let_go > 100, "the reduction has ended in between");
+    }
+
     #[test]
     fn passes_what_is_within_bounds_and_bounds_the_rest() {
         let mut limiter = Limiter::<Mono<Baseline>>::new(48_000.0);
         let mut next = |left: f32, right: f32| {
-            let (left, right) = limiter.next(Mono::splat(left), Mono::splat(right));
-            (left.sum(), right.sum())
+            let (mut left, mut right) = ([Mono::splat(left)], [Mono::splat(right)]);
+            limiter.run(&mut left, &mut right, Signal::Constant(Mono::splat(1.0)));
+            (left[0].sum(), right[0].sum())
         };
         for x in [0.0f32, -0.0, 1.0, -1.0, 0.123_456_7, 1e-40, -0.999_999_94] {
             let (left, right) = next(x, -x);

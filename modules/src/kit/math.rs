@@ -52,27 +52,38 @@ fn split_octaves<V: Lanes>(x: V) -> (V, V::Bits) {
 /// The peak of some frames, in each lane.
 #[inline(always)]
 pub fn peak<V: Lanes>(frames: &[V]) -> V {
+    peak_of([frames])
+}
+
+/// The peak of several signals together, in each lane.
+#[inline(always)]
+pub fn peak_of<V: Lanes, const N: usize>(signals: [&[V]; N]) -> V {
     let mut peak = V::splat(0.0);
-    let mut rest = frames;
-    if V::COUNT == 1 {
-        // A single chain of comparisons would wait for each of its links.
-        let (chunks, remainder) = frames.as_chunks::<32>();
-        let mut peaks = [V::splat(0.0); 32];
-        for chunk in chunks {
-            for (peak, frame) in peaks.iter_mut().zip(chunk) {
-                *peak = frame.abs().max(*peak);
+    if V::COUNT > 1 {
+        for frames in signals {
+            for frame in frames {
+                peak = frame.abs().max(peak);
             }
         }
-        for half in [16, 8, 4, 2, 1] {
-            for index in 0..half {
-                peaks[index] = peaks[index + half].max(peaks[index]);
-            }
-        }
-        peak = peaks[0];
-        rest = remainder;
+        return peak;
     }
-    for frame in rest {
-        peak = frame.abs().max(peak);
+    // Eight frames of the one voice at once: the compiler may not turn comparisons of floats around.
+    let mut wide = V::Wide::splat(0.0);
+    for frames in signals {
+        let (chunks, rest) = frames.as_chunks::<8>();
+        for chunk in chunks {
+            let frames = V::Wide::from_fn(
+                #[inline(always)]
+                |index| chunk[index].sum(),
+            );
+            wide = frames.abs().max(wide);
+        }
+        for frame in rest {
+            peak = frame.abs().max(peak);
+        }
+    }
+    for frame in wide.as_slice() {
+        peak = V::splat(*frame).max(peak);
     }
     peak
 }

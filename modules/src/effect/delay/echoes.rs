@@ -2,7 +2,7 @@
 
 use super::head::{Head, Motion, Reading, Travel, shares};
 use super::{FIRST_DIVISION, LONGEST, NO_HIGH_CUT, NO_LOW_CUT, SWING};
-use crate::contract::{Cx, MAX_FRAMES};
+use crate::contract::{Cx, MAX_FRAMES, Signal};
 use crate::kit::beats::quarters;
 use crate::kit::delay_line::{DelayLine, Lag, MARGIN};
 use crate::kit::limiter::Limiter;
@@ -323,9 +323,22 @@ impl Echoes {
         let (back_left, back_right) = (&mut back_left[..count], &mut back_right[..count]);
         let peak = peak(back_left).max(peak(back_right));
         if !self.limiter.lets_pass(One::splat(peak)) {
-            for (left, right) in back_left.iter_mut().zip(&mut *back_right) {
-                let limited = self.limiter.next(One::splat(*left), One::splat(*right));
-                (*left, *right) = (limited.0.sum(), limited.1.sum());
+            let mut loud = [[One::splat(0.0); MAX_FRAMES]; 2];
+            let [loud_left, loud_right] = &mut loud;
+            for (loud, back) in loud_left.iter_mut().zip(&*back_left) {
+                *loud = One::splat(*back);
+            }
+            for (loud, back) in loud_right.iter_mut().zip(&*back_right) {
+                *loud = One::splat(*back);
+            }
+            let always = Signal::Constant(One::splat(1.0));
+            self.limiter
+                .run(&mut loud_left[..count], &mut loud_right[..count], always);
+            for (back, loud) in back_left.iter_mut().zip(loud_left) {
+                *back = loud.sum();
+            }
+            for (back, loud) in back_right.iter_mut().zip(loud_right) {
+                *back = loud.sum();
             }
         }
 
