@@ -14,11 +14,12 @@ mod voices;
 
 use core::ops::Range;
 
+use self::glide::Glide;
 use self::performer::{Now, Performer};
 use self::settings::{GLIDES, MODES, PRIORITIES, Settings, index, mode};
 use self::values::Values;
 use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal, Wanted};
-use crate::kit::gain::scale;
+use crate::kit::gain::{hold, scale};
 use crate::lanes::Lanes;
 use crate::spec::{
     Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds,
@@ -48,7 +49,17 @@ const SIDE: usize = 10;
 /// With MPE on, the lower zone is played: channel 1 moves all notes, every other channel its own.
 pub struct Notes<V: Lanes> {
     performer: Performer<V>,
+    /// What holds until something happens, if no gate is about to move.
+    held: Option<Held<V>>,
     setup: Setup,
+}
+
+/// What a call finds in which nothing happens.
+#[derive(Clone, Copy)]
+struct Held<V> {
+    /// The mode param as it stood last.
+    mode: f32,
+    gates: V,
 }
 
 impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
@@ -174,12 +185,14 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
     fn new(setup: &Setup) -> Self {
         Notes {
             performer: Performer::new(setup.seed, setup.sample_rate),
+            held: None,
             setup: *setup,
         }
     }
 
     fn reset(&mut self) {
         self.performer = Performer::new(self.setup.seed, self.setup.sample_rate);
+        self.held = None;
     }
 
     #[inline(always)]
@@ -190,48 +203,79 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         params: In<'_, V, 17>,
         mut outputs: Out<'_, V, 11>,
     ) {
-        let mode_param = params[index::MODE];
-        let mut events = cx.notes.iter().peekable();
-        let mut frame = 0;
-        while frame < cx.frames {
-            let absolute = cx.position.wrapping_add(frame as u64);
-            self.performer
-                .set_mode(mode(mode_param.at(frame).lane(0)), absolute);
-            // An event beyond the call happens at its end, one out of order at once.
-            let due = |event: &crate::NoteEvent| (event.frame as usize).min(cx.frames - 1);
-            while let Some(event) = events.next_if(|event| due(event) <= frame) {
-                let settings = Settings::at(&params, frame, self.setup.sample_rate);
-                self.performer.take(
-                    event,
-                    Now {
-                        frame: absolute,
-                        settings,
-                        levels: cx.voice_levels,
-                    },
-                );
-            }
-            let settled = self
-                .performer
-                .voices
-                .iter()
-                .all(|voice| voice.gate.is_settled() && !voice.slurred);
-            let end = if !settled || mode_param.constant().is_none() {
-                frame + 1
-            } else {
-                events.peek().map_or(cx.frames, |event| due(event))
-            };
-            self.write(frame..end, cx.wanted, &params, &mut outputs);
-            frame = end;
+        if let (Some(held), Some(mode)) = (self.held, params[index::MODE].constant())
+            && cx.notes.is_empty()
+            && mode.lane(0) == held.mode
+        {
+            let starts = V::splat(0.0);
+            self.write(
+                0..cx.frames,
+                held.gates,
+                starts,
+                cx.wanted,
+                &params,
+                &mut outputs,
+            );
+        } else {
+            self.play(cx, params, outputs);
         }
     }
 }
 
 impl<V: Lanes> Notes<V> {
+    /// A call in which something happens, which is rare: kept apart, for it would cost every call.
+    #[cold]
+    #[inline(never)]
+    fn play(&mut self, cx: &Cx<'_>, params: In<'_, V, 17>, mut outputs: Out<'_, V, 11>) {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let mode_param = params[index::MODE];
+                let mut events = cx.notes.iter().peekable();
+                let mut frame = 0;
+                while frame < cx.frames {
+                    let absolute = cx.position.wrapping_add(frame as u64);
+                    self.performer
+                        .set_mode(mode(mode_param.at(frame).lane(0)), absolute);
+                    // An event beyond the call happens at its end, one out of order at once.
+                    let due = |event: &crate::NoteEvent| (event.frame as usize).min(cx.frames - 1);
+                    while let Some(event) = events.next_if(|event| due(event) <= frame) {
+                        let settings = Settings::at(&params, frame, self.setup.sample_rate);
+                        self.performer.take(
+                            event,
+                            Now {
+                                frame: absolute,
+                                settings,
+                                levels: cx.voice_levels,
+                            },
+                        );
+                    }
+                    let settled = self.performer.is_settled();
+                    let end = if !settled || mode_param.constant().is_none() {
+                        frame + 1
+                    } else {
+                        events.peek().map_or(cx.frames, |event| due(event))
+                    };
+                    let (gates, starts) = self.performer.gates();
+                    self.write(frame..end, gates, starts, cx.wanted, &params, &mut outputs);
+                    self.performer.step();
+                    frame = end;
+                }
+                self.held = self.performer.is_settled().then(|| Held {
+                    mode: mode_param.at(cx.frames - 1).lane(0),
+                    gates: self.performer.gates().0,
+                });
+            },
+        );
+    }
+
     /// Writes frames in which nothing happens but what is under way.
     #[inline(always)]
     fn write(
         &mut self,
         range: Range<usize>,
+        gates: V,
+        starts: V,
         wanted: Wanted,
         params: &In<'_, V, 17>,
         outputs: &mut Out<'_, V, 11>,
@@ -268,28 +312,19 @@ impl<V: Lanes> Notes<V> {
             random,
             side,
         ] = outputs;
-        let voices = &mut self.performer.voices;
         let values = &mut self.performer.values;
-        let (mut gates, mut starts) = (V::splat(0.0), V::splat(0.0));
-        for (lane, voice) in voices.iter().enumerate() {
-            if voice.gate.is_up() {
-                gates.set_lane(lane, 1.0);
-            }
-            if voice.gate.rises() || voice.slurred {
-                starts.set_lane(lane, 1.0);
-            }
-        }
-
         let pitch = part(pitch, &range);
         let bend = part(bend, &range);
         let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
         if values.pitch_is_still() && knobs.iter().all(|knob| knob.constant().is_some()) {
             if wanted.has(PITCH) {
-                pitch.fill(pitch_at(values, params, range.start));
+                hold(pitch, pitch_at(values, params, range.start));
             }
             if wanted.has(BEND) {
-                bend.fill(values.bend.value() + values.finger.value());
+                hold(bend, values.bend.value() + values.finger.value());
             }
+        } else if !wanted.has(PITCH) && !wanted.has(BEND) {
+            values.skip_pitch(range.len());
         } else {
             for (index, (pitch, bend)) in pitch.iter_mut().zip(bend.iter_mut()).enumerate() {
                 *pitch = pitch_at(values, params, range.start + index);
@@ -298,38 +333,46 @@ impl<V: Lanes> Notes<V> {
             }
         }
         if wanted.has(GATE) {
-            part(gate, &range).fill(gates);
+            hold(part(gate, &range), gates);
         }
         if wanted.has(TRIGGER) {
-            part(trigger, &range).fill(starts);
+            hold(part(trigger, &range), starts);
         }
         let side = part(side, &range);
-        for (index, value, out) in [
-            (VELOCITY, &mut values.velocity, part(velocity, &range)),
-            (RELEASE, &mut values.release, part(release, &range)),
-            (PRESSURE, &mut values.pressure, part(pressure, &range)),
-            (TIMBRE, &mut values.timbre, part(timbre, &range)),
-            (WHEEL, &mut values.wheel, part(wheel, &range)),
-            (RANDOM, &mut values.random, part(random, &range)),
-            (SIDE, &mut values.place, &mut *side),
-        ] {
-            if wanted.has(index) {
-                value.fill(out);
-            } else {
-                value.skip(range.len());
-            }
-        }
-        let spread = match spread {
-            Signal::Constant(spread) => Signal::Constant(*spread),
-            Signal::Frames(spread) => Signal::Frames(spread.get(range).unwrap_or_default()),
-        };
+        emit(
+            wanted,
+            VELOCITY,
+            &mut values.velocity,
+            part(velocity, &range),
+        );
+        emit(wanted, RELEASE, &mut values.release, part(release, &range));
+        emit(
+            wanted,
+            PRESSURE,
+            &mut values.pressure,
+            part(pressure, &range),
+        );
+        emit(wanted, TIMBRE, &mut values.timbre, part(timbre, &range));
+        emit(wanted, WHEEL, &mut values.wheel, part(wheel, &range));
+        emit(wanted, RANDOM, &mut values.random, part(random, &range));
+        emit(wanted, SIDE, &mut values.place, side);
         if wanted.has(SIDE) {
+            let spread = match spread {
+                Signal::Constant(spread) => Signal::Constant(*spread),
+                Signal::Frames(spread) => Signal::Frames(spread.get(range).unwrap_or_default()),
+            };
             scale(side, spread);
         }
-        for voice in voices {
-            voice.gate.step();
-            voice.slurred = false;
-        }
+    }
+}
+
+/// Writes the frames of an output if somebody reads it, and moves its value on past them.
+#[inline(always)]
+fn emit<V: Lanes>(wanted: Wanted, index: usize, value: &mut Glide<V>, out: &mut [V]) {
+    if wanted.has(index) {
+        value.fill(out);
+    } else {
+        value.skip(out.len());
     }
 }
 

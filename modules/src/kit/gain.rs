@@ -3,6 +3,18 @@
 use crate::contract::Signal;
 use crate::lanes::Lanes;
 
+/// Writes one value into all frames.
+///
+/// [`slice::fill`] stores the last frame apart from the others, which leaves as many as the longest
+/// vectors hold to be stored one by one.
+#[inline(always)]
+pub fn hold<V: Lanes>(out: &mut [V], value: V) {
+    out.iter_mut().for_each(
+        #[inline(always)]
+        |out| *out = value,
+    );
+}
+
 /// Multiplies frames by a signal as long as they are.
 ///
 /// The two kinds of signal have a loop each: a choice inside one loop becomes masked loads from

@@ -1,5 +1,6 @@
 //! A value per voice that moves evenly to where it is sent.
 
+use crate::kit::gain::hold;
 use crate::lanes::Lanes;
 
 /// One value per lane, each on its way or arrived.
@@ -86,7 +87,7 @@ impl<V: Lanes> Glide<V> {
     #[inline(always)]
     pub(super) fn fill(&mut self, out: &mut [V]) {
         if self.is_still() {
-            out.fill(self.value());
+            hold(out, self.value());
             return;
         }
         for out in out {

@@ -76,6 +76,35 @@ impl<V: Lanes> Performer<V> {
         self.release_where(frame, PLAIN_RELEASE, |voice| voice.is_on());
     }
 
+    /// Whether the gates of the frames to come are like those of this one until something happens.
+    pub(super) fn is_settled(&self) -> bool {
+        self.voices
+            .iter()
+            .all(|voice| voice.gate.is_settled() && !voice.slurred)
+    }
+
+    /// Which gates are up, and where notes start, on the present frame.
+    pub(super) fn gates(&self) -> (V, V) {
+        let (mut gates, mut starts) = (V::splat(0.0), V::splat(0.0));
+        for (lane, voice) in self.voices.iter().enumerate() {
+            if voice.gate.is_up() {
+                gates.set_lane(lane, 1.0);
+            }
+            if voice.gate.rises() || voice.slurred {
+                starts.set_lane(lane, 1.0);
+            }
+        }
+        (gates, starts)
+    }
+
+    /// The present frame is over.
+    pub(super) fn step(&mut self) {
+        for voice in &mut self.voices {
+            voice.gate.step();
+            voice.slurred = false;
+        }
+    }
+
     /// Plays one event.
     pub(super) fn take(&mut self, event: &NoteEvent, now: Now<'_>) {
         let NoteEvent { channel, kind, .. } = *event;

@@ -63,4 +63,14 @@ impl<V: Lanes> Values<V> {
         self.finger.step();
         self.fan.step();
     }
+
+    /// So many frames of all that pitch is made of are over, unseen.
+    #[inline(always)]
+    pub(super) fn skip_pitch(&mut self, frames: usize) {
+        self.key.skip(frames);
+        self.tuning.skip(frames);
+        self.bend.skip(frames);
+        self.finger.skip(frames);
+        self.fan.skip(frames);
+    }
 }
