@@ -1,6 +1,7 @@
 //! Attack and decay, once or round and round.
 
 use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::kit::bend::Bending;
 use crate::kit::edge::{Edges, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::{is_on, position};
@@ -20,6 +21,8 @@ const IGNORE: usize = 2;
 pub struct Ad<V: Lanes> {
     stage: V,
     segment: Segment<V>,
+    rise: Bending<V>,
+    fall: Bending<V>,
     trigger: Edges<V>,
     sample_rate: f32,
 }
@@ -118,6 +121,8 @@ impl<V: Lanes> Module<V, 1, 6, 2> for Ad<V> {
         Ad {
             stage: V::splat(IDLE),
             segment: Segment::resting(),
+            rise: Bending::new(),
+            fall: Bending::new(),
             trigger: Edges::new(),
             sample_rate: setup.sample_rate,
         }
@@ -145,9 +150,12 @@ impl<V: Lanes> Module<V, 1, 6, 2> for Ad<V> {
         end.fill(V::splat(0.0));
         let mut frame = 0;
         while frame < frames {
-            let rise = Course::new(attack.at(frame), attack_curve.at(frame), self.sample_rate);
-            let fall = Course::new(decay.at(frame), decay_curve.at(frame), self.sample_rate)
-                .at_least_a_frame();
+            let (rise, fall) = (
+                self.rise.way(attack_curve.at(frame)),
+                self.fall.way(decay_curve.at(frame)),
+            );
+            let rise = Course::new(attack.at(frame), rise, self.sample_rate);
+            let fall = Course::new(decay.at(frame), fall, self.sample_rate).at_least_a_frame();
             let looping = is_on(looping.at(frame));
             if frame == 0 || !still {
                 self.segment

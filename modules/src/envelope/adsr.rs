@@ -1,6 +1,7 @@
 //! Attack, decay, sustain, release.
 
 use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::kit::bend::Bending;
 use crate::kit::edge::{Edges, is_high, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::settled::any_differ;
@@ -28,6 +29,8 @@ const LEGATO: usize = 2;
 pub struct Adsr<V: Lanes> {
     stage: V,
     segment: Segment<V>,
+    rise: Bending<V>,
+    fall: Bending<V>,
     gate: Edges<V>,
     retrigger: Edges<V>,
     /// The times and curves of the last call, if none of them moved in it.
@@ -183,6 +186,8 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         Adsr {
             stage: V::splat(IDLE),
             segment: Segment::resting(),
+            rise: Bending::new(),
+            fall: Bending::new(),
             gate: Edges::new(),
             retrigger: Edges::new(),
             held: None,
@@ -230,11 +235,12 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         while frame < frames {
             let turning = turns >> frame & 1 == 1;
             if turning || !unmoved || self.segment.ended().any() {
-                let (attack_bend, decay_bend) = (attack_curve.at(frame), decay_curve.at(frame));
+                let rise = self.rise.way(attack_curve.at(frame));
+                let fall = self.fall.way(decay_curve.at(frame));
                 let courses = Courses {
-                    attack: Course::new(attack.at(frame), attack_bend, self.sample_rate),
-                    decay: Course::new(decay.at(frame), decay_bend, self.sample_rate),
-                    release: Course::new(release.at(frame), decay_bend, self.sample_rate),
+                    attack: Course::new(attack.at(frame), rise, self.sample_rate),
+                    decay: Course::new(decay.at(frame), fall, self.sample_rate),
+                    release: Course::new(release.at(frame), fall, self.sample_rate),
                 };
                 if frame == 0 || !still {
                     self.segment.follow(courses.of(self.stage));

@@ -1,6 +1,7 @@
 //! Ways from 0 to 1 that are straight or bent like the charge of a capacitor.
 
 use crate::kit::math::{exp2_minus_1, exp2_minus_1_within};
+use crate::kit::settled::differ;
 use crate::lanes::{LaneMask, Lanes};
 
 /// How many octaves a full bend's exponential falls from start to end: 60 dB.
@@ -48,6 +49,12 @@ impl<V: Lanes> Bend<V> {
         }
     }
 
+    /// Where this way is bent otherwise than another.
+    #[inline(always)]
+    pub fn differs(self, other: Self) -> V::Mask {
+        self.octaves.lt(other.octaves) | self.octaves.gt(other.octaves)
+    }
+
     /// Whether the way is straight in every lane; then [`Bend::at`] gives back what it gets.
     #[inline(always)]
     pub fn is_straight(self) -> bool {
@@ -73,6 +80,41 @@ impl<V: Lanes> Bend<V> {
     }
 }
 
+/// A bend that seldom moves, with its way.
+#[derive(Clone, Copy, Debug)]
+pub struct Bending<V> {
+    bend: V,
+    way: Bend<V>,
+}
+
+impl<V: Lanes> Bending<V> {
+    /// A bend of 0.
+    pub fn new() -> Self {
+        Bending {
+            bend: V::splat(0.0),
+            way: Bend::straight(),
+        }
+    }
+
+    /// The way with this bend, computed anew only where it has moved.
+    #[inline(always)]
+    pub fn way(&mut self, bend: V) -> Bend<V> {
+        if differ(bend, self.bend) {
+            *self = Bending {
+                bend,
+                way: Bend::new(bend),
+            };
+        }
+        self.way
+    }
+}
+
+impl<V: Lanes> Default for Bending<V> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +137,20 @@ mod tests {
                 "at {x}: {got} for {want}"
             );
         }
+    }
+
+    #[test]
+    fn a_bend_that_moves_has_its_own_way() {
+        let mut bending = Bending::<One>::new();
+        for bend in [0.0f32, 0.3, 0.3, -1.0, 0.0] {
+            let way = bending.way(One::splat(bend));
+            let want = Bend::new(One::splat(bend));
+            assert!(!way.differs(want).any());
+            let half = One::splat(0.5);
+            assert_eq!(way.at(half).sum(), want.at(half).sum());
+        }
+        let (bent, straight) = (Bend::new(One::splat(0.3)), Bend::<One>::straight());
+        assert!(bent.differs(straight).any() && straight.differs(bent).any());
     }
 
     #[test]

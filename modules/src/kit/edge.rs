@@ -44,11 +44,9 @@ impl<V: Lanes> Edges<V> {
         match gate {
             Signal::Constant(gate) => u64::from(self.turn(gate, self.last)),
             Signal::Frames(gates) => {
-                let mut last = self.last;
                 let mut moved = V::Bits::splat(0);
                 for gate in gates.iter().take(frames) {
-                    moved = moved | (gate.to_bits() ^ last.to_bits());
-                    last = *gate;
+                    moved = moved | (gate.to_bits() ^ self.last.to_bits());
                 }
                 // Gates mostly stand still, and seeing that is much cheaper than finding the frame.
                 if !V::from_signed(moved).abs().gt(V::splat(0.0)).any() {

@@ -3,6 +3,7 @@
 use crate::contract::Signal;
 use crate::kit::bend::Bend;
 use crate::kit::edge::to_gate;
+use crate::kit::gain::hold;
 use crate::lanes::{LaneMask, Lanes};
 
 /// Stands in for "never" as a count of frames.
@@ -13,16 +14,16 @@ const NEVER: f32 = f32::MAX;
 pub struct Course<V> {
     /// Whole frames, as a float.
     length: V,
-    bend: V,
+    way: Bend<V>,
 }
 
 impl<V: Lanes> Course<V> {
     /// A course of so many seconds, rounded to whole frames.
     #[inline(always)]
-    pub fn new(seconds: V, bend: V, sample_rate: f32) -> Self {
+    pub fn new(seconds: V, way: Bend<V>, sample_rate: f32) -> Self {
         Course {
             length: (seconds * sample_rate + 0.5).floor(),
-            bend,
+            way,
         }
     }
 
@@ -40,7 +41,7 @@ impl<V: Lanes> Course<V> {
     pub fn select(self, lanes: V::Mask, other: Self) -> Self {
         Course {
             length: lanes.select(self.length, other.length),
-            bend: lanes.select(self.bend, other.bend),
+            way: self.way.select(lanes, other.way),
         }
     }
 }
@@ -62,7 +63,6 @@ pub struct Segment<V> {
     length: V,
     /// Share of the segment in one frame.
     step: V,
-    bend: V,
     way: Bend<V>,
 }
 
@@ -76,7 +76,6 @@ impl<V: Lanes> Segment<V> {
             end: V::splat(NEVER),
             length: V::splat(NEVER),
             step: V::splat(0.0),
-            bend: V::splat(0.0),
             way: Bend::straight(),
         }
     }
@@ -84,6 +83,9 @@ impl<V: Lanes> Segment<V> {
     /// Begins a new segment at this frame in the chosen lanes.
     #[inline(always)]
     pub fn start(&mut self, lanes: V::Mask, from: V, course: Course<V>) {
+        if !lanes.any() {
+            return;
+        }
         let zero = V::splat(0.0);
         let step = V::splat(1.0) / course.length.max(V::splat(1.0));
         self.from = lanes.select(from, self.from);
@@ -92,8 +94,7 @@ impl<V: Lanes> Segment<V> {
         self.end = lanes.select(course.length, self.end);
         self.length = lanes.select(course.length, self.length);
         self.step = lanes.select(step, self.step);
-        self.bend = lanes.select(course.bend, self.bend);
-        self.way = Bend::new(course.bend).select(lanes, self.way);
+        self.way = course.way.select(lanes, self.way);
     }
 
     /// Rests at the target in the chosen lanes, until another segment starts.
@@ -106,7 +107,6 @@ impl<V: Lanes> Segment<V> {
         self.end = lanes.select(rest.end, self.end);
         self.length = lanes.select(rest.length, self.length);
         self.step = lanes.select(rest.step, self.step);
-        self.bend = lanes.select(rest.bend, self.bend);
         self.way = rest.way.select(lanes, self.way);
     }
 
@@ -131,11 +131,8 @@ impl<V: Lanes> Segment<V> {
             self.length = moved.select(course.length, self.length);
             self.step = moved.select(step, self.step);
         }
-        let bent = running & (course.bend.lt(self.bend) | course.bend.gt(self.bend));
-        if bent.any() {
-            self.bend = bent.select(course.bend, self.bend);
-            self.way = Bend::new(course.bend).select(bent, self.way);
-        }
+        let bent = running & course.way.differs(self.way);
+        self.way = course.way.select(bent, self.way);
     }
 
     /// Where the segment has reached its end.
@@ -188,7 +185,7 @@ impl<V: Lanes> Segment<V> {
         if let Some(target) = target.constant() {
             let to = tracks.select(target, to);
             if self.rests().all() {
-                out.fill(to);
+                hold(out, to);
             } else {
                 self.run_to(
                     out,

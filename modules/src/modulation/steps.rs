@@ -1,6 +1,7 @@
 //! Sixteen-step sequencer.
 
 use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal};
+use crate::kit::bend::Bend;
 use crate::kit::edge::{Edges, is_high, next_turn, to_gate};
 use crate::kit::random::{draw, lane_seeds};
 use crate::kit::segment::{Course, Segment, pulse};
@@ -281,7 +282,7 @@ impl<V: Lanes> Module<V, 2, 37, 4> for Steps<V> {
         let mut frame = 0;
         let mut target = self.target(&pitches, 0);
         while frame < frames {
-            let course = Course::new(glide.at(frame), V::splat(0.0), self.sample_rate);
+            let course = Course::new(glide.at(frame), Bend::straight(), self.sample_rate);
             if frame == 0 || !still {
                 self.glide.follow(course);
                 target = self.target(&pitches, frame);
