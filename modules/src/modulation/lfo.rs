@@ -1,11 +1,14 @@
 //! Low-frequency oscillator.
 
+use core::ops::Range;
+
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
 use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, next_turn, to_gate};
 use crate::kit::math::{signed_turns, sin_turns, sin_within_a_turn};
 use crate::kit::random::{bipolar, draw, lane_seeds};
+use crate::kit::settled::differ;
 use crate::kit::switch::{from, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{
@@ -22,6 +25,10 @@ const SHAPES: &[&str] = &[
     "smooth random",
 ];
 
+// The outputs, in the order of the spec.
+const OUT: usize = 0;
+const GATE: usize = 1;
+
 /// Where fading stops counting, in frames: above 20 s at 384 kHz, and exact as a float.
 const FADED: f32 = 8_388_608.0;
 
@@ -34,6 +41,7 @@ pub struct Lfo<V: Lanes> {
     place: Place<V>,
     /// Below the last bit of the free phase, 24 bits.
     fine: V::Bits,
+    pace: Pace<V>,
     /// The host's place at the last reset.
     origin: Place<V>,
     /// Resets so far: every one begins another random sequence.
@@ -43,6 +51,21 @@ pub struct Lfo<V: Lanes> {
     seeds: V::Bits,
     reset: Edges<V>,
     sample_rate: f32,
+}
+
+/// The cycle, and 2^32 steps of it, at a beat.
+#[inline(always)]
+fn on_grid(division: usize, beat: f64) -> (u32, u32) {
+    /// Added to a whole number below 2^51, this leaves the number's last bits as the last of the sum's.
+    /// Vectors have this, but no conversion to 64 bits.
+    const WHOLE: f64 = 6_755_399_441_055_744.0;
+    let last_bits = |whole: f64| (whole + WHOLE).to_bits() as u32;
+    let cycles = cycles(division, beat);
+    let whole = cycles.floor();
+    let phase = ((cycles - whole) * 4_294_967_296.0).floor();
+    let latest = f64::from(u32::MAX);
+    let phase = if phase < latest { phase } else { latest };
+    (last_bits(whole), last_bits(phase))
 }
 
 /// Whole cycles, and 2^32 steps of the one that runs.
@@ -63,11 +86,9 @@ impl<V: Lanes> Place<V> {
 
     #[inline(always)]
     fn on_grid(division: usize, beat: f64) -> Self {
-        let cycles = cycles(division, beat);
-        let whole = cycles.floor();
-        let phase = ((cycles - whole) * 4_294_967_296.0) as u32;
+        let (cycle, phase) = on_grid(division, beat);
         Place {
-            cycle: V::Bits::splat(whole as i64 as u32),
+            cycle: V::Bits::splat(cycle),
             phase: V::Bits::splat(phase),
         }
     }
@@ -131,6 +152,38 @@ impl<V: Lanes> Step<V> {
             whole: whole.to_signed(),
             below: ((steps - whole) * 16_777_216.0).to_signed(),
         }
+    }
+}
+
+/// A rate that seldom moves, with its step.
+#[derive(Clone, Copy)]
+struct Pace<V: Lanes> {
+    rate: V,
+    step: Step<V>,
+}
+
+impl<V: Lanes> Pace<V> {
+    fn standing() -> Self {
+        let none = V::Bits::splat(0);
+        Pace {
+            rate: V::splat(0.0),
+            step: Step {
+                whole: none,
+                below: none,
+            },
+        }
+    }
+
+    /// The step of a rate, computed anew only where it has moved.
+    #[inline(always)]
+    fn step(&mut self, rate: V, sample_rate: f32) -> Step<V> {
+        if differ(rate, self.rate) {
+            *self = Pace {
+                rate,
+                step: Step::new(rate, sample_rate),
+            };
+        }
+        self.step
     }
 }
 
@@ -228,14 +281,14 @@ impl<V: Lanes> Lfo<V> {
             step,
         };
         let one = V::splat(1.0);
-        if wanted.has(1) {
+        if wanted.has(GATE) {
             run.write(
                 gate,
                 #[inline(always)]
                 |phase| to_gate(V::from_phase(phase).lt(half)),
             );
         }
-        if wanted.has(0) {
+        if wanted.has(OUT) {
             match shape {
                 0 => {
                     run.write(
@@ -273,10 +326,28 @@ impl<V: Lanes> Lfo<V> {
         true
     }
 
+    /// Where the song stands in each frame of a run.
+    #[inline(always)]
+    fn find_grid(
+        &self,
+        cx: &Cx<'_>,
+        division: Signal<'_, V>,
+        run: Range<usize>,
+        grid: &mut [(u32, u32); MAX_FRAMES],
+    ) {
+        for (stretch, division) in stretches(from(division, run.start), run.len()) {
+            let first = run.start + stretch.start;
+            for (frame, place) in grid[stretch].iter_mut().enumerate() {
+                *place = on_grid(division, cx.beat(first + frame));
+            }
+        }
+    }
+
     /// The waves at these places, which begin at frame `first` of the call.
     #[inline(always)]
     fn draw(
         &self,
+        wanted: Wanted,
         cycles: &mut [V::Bits; MAX_FRAMES],
         phases: &[V::Bits; MAX_FRAMES],
         first: usize,
@@ -285,12 +356,6 @@ impl<V: Lanes> Lfo<V> {
         gate: &mut [V],
     ) {
         let (one, half) = (V::splat(1.0), V::splat(0.5));
-        let slopes = |width: V| {
-            (
-                half / width.max(V::splat(1e-6)),
-                half / (one - width).max(V::splat(1e-6)),
-            )
-        };
         let mut turns = [half; MAX_FRAMES];
         let turns = &mut turns[..out.len()];
         let places = cycles
@@ -321,35 +386,132 @@ impl<V: Lanes> Lfo<V> {
                 *turn = skew(V::from_phase(place.phase), width, before, after);
             }
         }
-        for (gate, turn) in gate.iter_mut().zip(turns.iter()) {
-            *gate = to_gate(turn.lt(half));
+        if wanted.has(GATE) {
+            for (gate, turn) in gate.iter_mut().zip(turns.iter()) {
+                *gate = to_gate(turn.lt(half));
+            }
+        }
+        if !wanted.has(OUT) {
+            return;
         }
 
         let seeds = self
             .seeds
             .wrapping_add(self.resets.wrapping_mul(V::Bits::splat(0x632b_e5ab)));
-        let value = |cycle: V::Bits| bipolar::<V>(draw(seeds, cycle));
         for (stretch, shape) in stretches(from(shape, first), turns.len()) {
             let (turns, cycles) = (&turns[stretch.clone()], &cycles[stretch.clone()]);
-            let drawn = out[stretch].iter_mut().zip(turns.iter().copied());
+            let out = &mut out[stretch];
             match shape {
-                0 => drawn.for_each(|(out, turn)| *out = sin_turns(turn)),
-                1 => drawn.for_each(|(out, turn)| *out = one - (turn - 0.5).abs() * 4.0),
-                2 => drawn.for_each(|(out, turn)| *out = turn * 2.0 - 1.0),
-                3 => drawn.for_each(|(out, turn)| *out = one - turn * 2.0),
-                4 => drawn.for_each(|(out, turn)| *out = turn.lt(half).select(one, -one)),
-                5 => drawn
-                    .zip(cycles)
-                    .for_each(|((out, _), cycle)| *out = value(*cycle)),
-                _ => drawn.zip(cycles).for_each(|((out, turn), cycle)| {
-                    let here = value(*cycle);
-                    let there = value(cycle.wrapping_add(V::Bits::splat(1)));
-                    // Level at both ends, so that cycles join smoothly.
-                    let way = turn * turn * (V::splat(3.0) - turn * 2.0);
-                    *out = (there - here).mul_add(way, here);
-                }),
+                0 => draw_turns(
+                    out,
+                    turns,
+                    #[inline(always)]
+                    |turn| sin_turns(turn),
+                ),
+                1 => draw_turns(
+                    out,
+                    turns,
+                    #[inline(always)]
+                    |turn| one - (turn - 0.5).abs() * 4.0,
+                ),
+                2 => draw_turns(
+                    out,
+                    turns,
+                    #[inline(always)]
+                    |turn| turn * 2.0 - 1.0,
+                ),
+                3 => draw_turns(
+                    out,
+                    turns,
+                    #[inline(always)]
+                    |turn| one - turn * 2.0,
+                ),
+                4 => draw_turns(
+                    out,
+                    turns,
+                    #[inline(always)]
+                    |turn| turn.lt(half).select(one, -one),
+                ),
+                5 => draw_cycles(
+                    out,
+                    cycles,
+                    turns,
+                    #[inline(always)]
+                    |cycle| random::<V>(seeds, cycle),
+                    #[inline(always)]
+                    |here, _| here,
+                ),
+                _ => draw_cycles(
+                    out,
+                    cycles,
+                    turns,
+                    #[inline(always)]
+                    |cycle| {
+                        let next = cycle.wrapping_add(V::Bits::splat(1));
+                        (random::<V>(seeds, cycle), random::<V>(seeds, next))
+                    },
+                    #[inline(always)]
+                    |(here, there), turn| {
+                        // Level at both ends, so that cycles join smoothly.
+                        let way = turn * turn * (V::splat(3.0) - turn * 2.0);
+                        (there - here).mul_add(way, here)
+                    },
+                ),
             }
         }
+    }
+}
+
+/// How steep the halves of a cycle are whose middle lies at `width`.
+#[inline(always)]
+fn slopes<V: Lanes>(width: V) -> (V, V) {
+    let (one, half) = (V::splat(1.0), V::splat(0.5));
+    (
+        half / width.max(V::splat(1e-6)),
+        half / (one - width).max(V::splat(1e-6)),
+    )
+}
+
+/// The random value of a cycle.
+#[inline(always)]
+fn random<V: Lanes>(seeds: V::Bits, cycle: V::Bits) -> V {
+    bipolar::<V>(draw(seeds, cycle))
+}
+
+/// Draws a wave that is a function of where in its cycle it is.
+#[inline(always)]
+fn draw_turns<V: Lanes>(out: &mut [V], turns: &[V], wave: impl Fn(V) -> V) {
+    for (out, turn) in out.iter_mut().zip(turns) {
+        *out = wave(*turn);
+    }
+}
+
+/// Draws a wave that is also a function of its cycle. What `known` finds out about a cycle is found
+/// out once where all frames lie in the same one, as they mostly do.
+#[inline(always)]
+fn draw_cycles<V: Lanes, K: Copy>(
+    out: &mut [V],
+    cycles: &[V::Bits],
+    turns: &[V],
+    known: impl Fn(V::Bits) -> K,
+    wave: impl Fn(K, V) -> V,
+) {
+    let Some(first) = cycles.first() else {
+        return;
+    };
+    let mut moved = V::Bits::splat(0);
+    for cycle in cycles {
+        moved = moved | (*cycle ^ *first);
+    }
+    if !V::from_signed(moved).abs().gt(V::splat(0.0)).any() {
+        let known = known(*first);
+        for (out, turn) in out.iter_mut().zip(turns) {
+            *out = wave(known, *turn);
+        }
+        return;
+    }
+    for ((out, cycle), turn) in out.iter_mut().zip(cycles).zip(turns) {
+        *out = wave(known(*cycle), *turn);
     }
 }
 
@@ -403,6 +565,7 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
         Lfo {
             place: Place::start(),
             fine: V::Bits::splat(0),
+            pace: Pace::standing(),
             origin: Place::start(),
             resets: V::Bits::splat(0),
             since: V::splat(0.0),
@@ -441,25 +604,35 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                 }
 
                 let (out, gate) = (&mut out[run.clone()], &mut gate[run.clone()]);
-                let even = match rate.constant() {
-                    Some(rate) if synced != 1 => {
-                        let step = Step::new(rate, self.sample_rate);
-                        self.draw_even(cx.wanted, step, [shape, phase, width], out, gate)
+                let waves = [shape, phase, width];
+                let pace = rate
+                    .constant()
+                    .filter(|_| synced != 1)
+                    .map(|rate| self.pace.step(rate, self.sample_rate));
+                let drawn = match pace {
+                    Some(step) if !cx.wanted.has(OUT) && !cx.wanted.has(GATE) => {
+                        (self.place, self.fine) = self.after(run.len(), step);
+                        true
                     }
-                    _ => false,
+                    Some(step) => self.draw_even(cx.wanted, step, waves, out, gate),
+                    None => false,
                 };
-                if !even {
+                if !drawn {
                     let mut cycles = [V::Bits::splat(0); MAX_FRAMES];
                     let mut phases = [V::Bits::splat(0); MAX_FRAMES];
                     let places = cycles.iter_mut().zip(phases.iter_mut()).zip(run.clone());
                     if synced == 1 {
-                        for ((cycle, phase), frame) in places {
-                            let grid = Place::on_grid(position(division.at(frame)), cx.beat(frame));
-                            self.place = grid.since(self.origin);
+                        let mut grid = [(0, 0); MAX_FRAMES];
+                        self.find_grid(cx, division, run.clone(), &mut grid);
+                        for (((cycle, phase), _), grid) in places.zip(grid) {
+                            self.place = Place {
+                                cycle: V::Bits::splat(grid.0),
+                                phase: V::Bits::splat(grid.1),
+                            }
+                            .since(self.origin);
                             (*cycle, *phase) = (self.place.cycle, self.place.phase);
                         }
-                    } else if let Some(rate) = rate.constant() {
-                        let step = Step::new(rate, self.sample_rate);
+                    } else if let Some(step) = pace {
                         for (count, ((cycle, phase), _)) in places.enumerate() {
                             let (place, _) = self.after(count, step);
                             (*cycle, *phase) = (place.cycle, place.phase);
@@ -472,15 +645,7 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                                 self.after(1, Step::new(rate.at(frame), self.sample_rate));
                         }
                     }
-
-                    self.draw(
-                        &mut cycles,
-                        &phases,
-                        run.start,
-                        [shape, phase, width],
-                        out,
-                        gate,
-                    );
+                    self.draw(cx.wanted, &mut cycles, &phases, run.start, waves, out, gate);
                 }
 
                 let since = self.since;
