@@ -1,6 +1,7 @@
 //! The reverb that everyone has heard.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::corner::copy;
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
 use crate::kit::settled::settled;
@@ -276,20 +277,21 @@ impl<V: Lanes> Freeverb<V> {
                 keep: Signal::Constant(keep),
             };
         }
-        let mut frozen = [one; MAX_FRAMES];
-        for (frame, frozen) in frozen.iter_mut().enumerate().take(input.len()) {
-            let way = target(freeze.at(frame)) - self.frozen;
-            self.frozen += way.clamp(-self.freezing, self.freezing);
-            *frozen = V::splat(self.frozen);
+        let frames = input.len().min(MAX_FRAMES);
+        let mut frozen = [V::splat(self.frozen); MAX_FRAMES];
+        // Each frame waits for the one before, so not where the door stands still.
+        let stands = |freeze: V| self.frozen == target(freeze);
+        if !freeze.constant().is_some_and(stands) {
+            for (frame, frozen) in frozen.iter_mut().enumerate().take(frames) {
+                let way = target(freeze.at(frame)) - self.frozen;
+                self.frozen += way.clamp(-self.freezing, self.freezing);
+                *frozen = V::splat(self.frozen);
+            }
         }
-        for (frame, ((back, keep), frozen)) in backs
-            .iter_mut()
-            .zip(&mut *keeps)
-            .zip(frozen)
-            .enumerate()
-            .take(input.len())
-        {
-            [*back, *keep] = self.around(size.at(frame), damping.at(frame), frozen);
+        copy(size, 0, &mut backs[..frames]);
+        copy(damping, 0, &mut keeps[..frames]);
+        for ((back, keep), frozen) in backs.iter_mut().zip(&mut *keeps).zip(frozen).take(frames) {
+            [*back, *keep] = self.around(*back, *keep, frozen);
         }
         for (input, frozen) in input.iter_mut().zip(frozen) {
             *input *= one - frozen;

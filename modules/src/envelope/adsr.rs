@@ -273,7 +273,8 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
                 }
             }
 
-            let next = if still {
+            // What rests takes no notice of times and curves that move.
+            let next = if still || self.segment.rests().all() {
                 next_turn(turns, frame + 1, frames)
             } else {
                 frame + 1
