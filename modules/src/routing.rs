@@ -502,27 +502,77 @@ impl Shape {
 ///
 /// Realtime safety: yes.
 pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
+    const EIGHTS: usize = MAX_FRAMES / 8;
     #[inline(always)]
     fn run<V: Lanes>(shape: Shape, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                for travel in travel.chunks_mut(MAX_FRAMES) {
-                    let mut values = [V::splat(0.0); MAX_FRAMES];
-                    let values = &mut values[..travel.len()];
-                    let base = travel.iter().map(
+                let (eights, rest) = travel.as_chunks_mut::<8>();
+                for eights in eights.chunks_mut(EIGHTS) {
+                    let mut values = [V::Wide::splat(0.0); EIGHTS];
+                    let values = &mut values[..eights.len()];
+                    let base = eights.iter().map(
                         #[inline(always)]
-                        |travel| V::splat(*travel),
+                        |eight| {
+                            let mut base = V::Wide::splat(0.0);
+                            base.as_mut_slice().copy_from_slice(eight);
+                            base
+                        },
                     );
                     shape.apply(base, values);
-                    for (travel, value) in travel.iter_mut().zip(values) {
-                        *travel = value.sum();
+                    for (eight, value) in eights.iter_mut().zip(values) {
+                        eight.copy_from_slice(value.as_slice());
                     }
+                }
+                for travel in rest {
+                    let mut value = [V::splat(0.0)];
+                    shape.apply(core::iter::once(V::splat(*travel)), &mut value);
+                    *travel = value[0].sum();
                 }
             },
         );
     }
     with_lanes!(level, Width::One, run(shape, travel));
+}
+
+/// A knob on its way to a new place: the cubic that starts with the speed it had and ends at rest, so
+/// that the way has no kinks (Hermite interpolation).
+#[derive(Clone, Copy, Debug)]
+pub struct Approach {
+    /// Where it was, 0..1.
+    pub start: f32,
+    /// Where it is going, 0..1.
+    pub goal: f32,
+    /// Travel per whole way at its start.
+    pub speed: f32,
+    /// Frames of the whole way.
+    pub frames: u32,
+    /// Frames of it that are left.
+    pub left: u32,
+}
+
+/// Where a knob is in the next frames of its way, 0..1.
+///
+/// Realtime safety: yes.
+pub fn approach(level: Level, knob: Approach, travel: &mut [f32]) {
+    #[inline(always)]
+    fn run<V: Lanes>(knob: Approach, travel: &mut [f32]) {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let Approach { start, speed, .. } = knob;
+                let way = knob.goal - start;
+                for (frame, value) in travel.iter_mut().enumerate() {
+                    let left = knob.left as i32 - 1 - frame as i32;
+                    let x = 1.0 - left as f32 / knob.frames as f32;
+                    let bend = 3.0 * way - 2.0 * speed + x * (speed - 2.0 * way);
+                    *value = (start + x * (speed + x * bend)).clamp(0.0, 1.0);
+                }
+            },
+        );
+    }
+    with_lanes!(level, Width::One, run(knob, travel));
 }
 
 /// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped.

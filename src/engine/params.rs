@@ -1,7 +1,7 @@
 //! A param on the audio thread: where its knob stands, where it is going, and when.
 
-use weft_modules::routing::Shape;
-use weft_modules::{MAX_FRAMES, ParamSpec, Smoothing};
+use weft_modules::routing::{self, Approach, Shape};
+use weft_modules::{Level, MAX_FRAMES, ParamSpec, Smoothing};
 
 /// No further event.
 const NONE: u32 = u32::MAX;
@@ -61,6 +61,8 @@ pub(super) struct Param {
     speed: f32,
     left: u32,
     moving: bool,
+    /// Whether it stood still in any frame of the last call it moved in.
+    stood: bool,
     last_goal: f32,
     first_change: u32,
     last_change: u32,
@@ -97,6 +99,7 @@ impl Param {
             speed: 0.0,
             left: 0,
             moving: false,
+            stood: false,
             last_goal: goal,
             first_change: NONE,
             last_change: NONE,
@@ -167,33 +170,28 @@ impl Param {
         1.0 - self.left as f32 / frames as f32
     }
 
-    /// Where the knob is in its glide: the cubic that starts with the speed it had and ends at rest, so
-    /// that the way has no kinks (Hermite interpolation).
-    fn travel_at(&self, x: f32) -> f32 {
-        let way = self.goal - self.start;
-        self.start
-            + x * (self.speed + x * (3.0 * way - 2.0 * self.speed + x * (self.speed - 2.0 * way)))
-    }
-
-    /// The slope of [`Param::travel_at`].
+    /// How fast the knob is in its glide: the slope of [`Approach`].
     fn speed_at(&self, x: f32) -> f32 {
         let way = self.goal - self.start;
         self.speed + x * (2.0 * (3.0 * way - 2.0 * self.speed) + x * 3.0 * (self.speed - 2.0 * way))
     }
 
     /// Goes through frames without a change.
-    fn travel_through(&mut self, travel: &mut [f32], exact: &mut [f32]) {
+    fn travel_through(&mut self, level: Level, travel: &mut [f32], exact: &mut [f32]) {
         let mut done = 0;
         if self.moving {
             match self.glide {
                 Glide::AtOnce => self.moving = false,
                 Glide::Gentle(frames) => {
                     done = travel.len().min(self.left as usize);
-                    for (frame, value) in travel.iter_mut().enumerate().take(done) {
-                        let left = self.left as i32 - 1 - frame as i32;
-                        let progress = 1.0 - left as f32 / frames as f32;
-                        *value = self.travel_at(progress).clamp(0.0, 1.0);
-                    }
+                    let knob = Approach {
+                        start: self.start,
+                        goal: self.goal,
+                        speed: self.speed,
+                        frames,
+                        left: self.left,
+                    };
+                    routing::approach(level, knob, travel.get_mut(..done).unwrap_or_default());
                     self.left -= done as u32;
                     self.moving = self.left > 0;
                 }
@@ -222,11 +220,17 @@ impl Param {
         let (travel, exact) = (travel.iter_mut().skip(done), exact.iter_mut().skip(done));
         travel.for_each(|travel| *travel = self.travel);
         exact.for_each(|exact| *exact = self.plain);
+        self.stood = true;
     }
 
     /// Where its knob stands.
     pub(super) fn travel(&self) -> f32 {
         self.travel
+    }
+
+    /// Whether it stood still in any frame of the last call it moved in.
+    pub(super) fn stood(&self) -> bool {
+        self.stood
     }
 
     /// Whether it holds still in the coming call.
@@ -239,6 +243,7 @@ impl Param {
     /// stands still; `exact` must hold no numbers before.
     pub(super) fn advance(
         &mut self,
+        level: Level,
         changes: &Changes,
         frames: usize,
         travel: &mut [f32; MAX_FRAMES],
@@ -247,6 +252,7 @@ impl Param {
         if self.is_still() {
             return Motion::Still;
         }
+        self.stood = false;
         let mut next = self.first_change;
         (self.first_change, self.last_change) = (NONE, NONE);
         let mut frame = 0;
@@ -264,7 +270,7 @@ impl Param {
             if let (Some(travel), Some(exact)) =
                 (travel.get_mut(stretch.clone()), exact.get_mut(stretch))
             {
-                self.travel_through(travel, exact);
+                self.travel_through(level, travel, exact);
             }
             frame = until;
         }

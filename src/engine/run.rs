@@ -305,7 +305,8 @@ impl Call<'_> {
             for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
                 if !param.is_still() {
                     let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                    param.advance(self.around.changes, frames, &mut travel, &mut exact);
+                    let Around { level, changes, .. } = self.around;
+                    param.advance(level, changes, frames, &mut travel, &mut exact);
                     node.moving |= !param.is_still();
                 }
                 *operand = Operand::Constant(param.plain());
@@ -445,7 +446,8 @@ impl Call<'_> {
             .enumerate()
         {
             let mut exact = [f32::NAN; MAX_FRAMES];
-            let motion = param.advance(self.around.changes, frames, travel, &mut exact);
+            let Around { level, changes, .. } = self.around;
+            let motion = param.advance(level, changes, frames, travel, &mut exact);
             if let Some(cables) = cables.iter().find(|mix| mix.port as usize == port) {
                 if motion == Motion::Still {
                     travel.fill(param.travel());

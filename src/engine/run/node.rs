@@ -128,7 +128,7 @@ impl Node {
                     continue;
                 }
                 let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(changes, frames, &mut travel, &mut exact);
+                param.advance(level, changes, frames, &mut travel, &mut exact);
                 let travel = travel.get_mut(..frames).unwrap_or_default();
                 param.write(level, blocks, self.width, travel, &exact, *knob);
                 *operand = Operand::Block(*knob);
@@ -148,7 +148,7 @@ impl Node {
                 Travel::Still(param.travel())
             } else {
                 (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(changes, frames, &mut travel, &mut exact);
+                param.advance(level, changes, frames, &mut travel, &mut exact);
                 self.moving = true;
                 Travel::Moving(&travel)
             };
@@ -278,9 +278,11 @@ impl Param {
         if self.is_continuous() {
             routing::shape(level, self.shape, travel);
         }
-        for (value, exact) in travel.iter_mut().zip(exact) {
-            if !exact.is_nan() {
-                *value = *exact;
+        if self.stood() {
+            for (value, exact) in travel.iter_mut().zip(exact) {
+                if !exact.is_nan() {
+                    *value = *exact;
+                }
             }
         }
         // SAFETY: the frames of a param go to memory that only its node uses, and only now.
