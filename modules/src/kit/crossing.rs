@@ -61,17 +61,19 @@ impl<V: Lanes> Rises<V> {
             found,
             #[inline(always)]
             |frame| {
-                let past = [1, 2, 3].map(
-                    #[inline(always)]
-                    |by| self.back(signal, frame, by),
-                );
+                let past = [
+                    self.back(signal, frame, 1),
+                    self.back(signal, frame, 2),
+                    self.back(signal, frame, 3),
+                ];
                 ages[frame % MAX_FRAMES] = age(signal.at(frame), past);
             },
         );
-        self.last = [1, 2, 3].map(
-            #[inline(always)]
-            |by| self.back(signal, frames, by),
-        );
+        self.last = [
+            self.back(signal, frames, 1),
+            self.back(signal, frames, 2),
+            self.back(signal, frames, 3),
+        ];
         found
     }
 }
