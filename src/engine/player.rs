@@ -1,7 +1,7 @@
 //! Runs plans in the audio callback.
 
 use weft_modules::routing::Ramp;
-use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Transport, Wanted};
+use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Wanted};
 
 use super::denormals::FlushToZero;
 use super::handover::{Delivery, Turn};
@@ -51,6 +51,8 @@ pub struct Player {
     farewell: Option<Box<Replacement>>,
     /// Deliveries that are done and wait to be sent back.
     done: [Option<Delivery>; 2],
+    /// How far the fades of the call have come.
+    ramp: [f32; MAX_FRAMES],
 }
 
 impl Player {
@@ -66,6 +68,7 @@ impl Player {
             splice: None,
             farewell: None,
             done: [None, None],
+            ramp: [0.0; MAX_FRAMES],
         }
     }
 
@@ -179,7 +182,7 @@ impl Player {
         left.fill(0.0);
         right.fill(0.0);
         let frames = left.len().max(right.len());
-        let transport = self.clock.follow(host, self.position);
+        self.clock.follow(host, self.position);
         let mut events = events;
         let mut start = 0;
         while start < frames {
@@ -209,7 +212,7 @@ impl Player {
                 let (start, end) = (start.min(output.len()), end.min(output.len()));
                 &mut output[start..end]
             });
-            self.run(transport, heard, onto, end - start);
+            self.run(heard, onto, end - start);
             start = end;
         }
         for event in events {
@@ -246,26 +249,19 @@ impl Player {
     }
 
     /// Plays one call.
-    fn run(
-        &mut self,
-        transport: Transport,
-        heard: [&[f32]; 4],
-        mut onto: [&mut [f32]; 2],
-        frames: usize,
-    ) {
+    fn run(&mut self, heard: [&[f32]; 4], mut onto: [&mut [f32]; 2], frames: usize) {
         let mut cx = Cx {
             sample_rate: self.live.sample_rate,
             frames,
             position: self.position,
-            transport,
+            transport: self.clock.now(),
             notes: self.notes.events(),
             audio_in: heard,
             voice_levels: &SILENT,
             wanted: Wanted::ALL,
         };
-        let mut ramp = [0.0; MAX_FRAMES];
         let fades = match &self.splice {
-            Some(splice) => splice.ramp(&mut ramp, frames),
+            Some(splice) => splice.ramp(&mut self.ramp, frames),
             None => Ramp::Arrived,
         };
         match &self.farewell {

@@ -328,6 +328,9 @@ impl Call<'_> {
             self.running = index;
             let health = if node.is_plain_now() {
                 node.process(&self.around, self.tables, cx, span)
+            } else if node.rests_on(self.tables) {
+                node.fall_silent(&self.around, self.tables);
+                Health::Fine
             } else {
                 node.run(&self.around, self.tables, cx, span)
             };

@@ -58,7 +58,7 @@ impl Clock {
     }
 
     /// Takes in what the host says at an absolute frame.
-    pub(super) fn follow(&mut self, host: &HostTransport, frame: u64) -> Transport {
+    pub(super) fn follow(&mut self, host: &HostTransport, frame: u64) {
         let tempo = if host.tempo.is_finite() {
             host.tempo.clamp(1.0, 960.0)
         } else {
@@ -79,7 +79,6 @@ impl Clock {
         if self.now.playing != host.playing {
             self.now.playing = host.playing;
         }
-        self.now
     }
 }
 
@@ -95,7 +94,7 @@ mod tests {
             for frame in (0..20_000).step_by(block as usize) {
                 // Hosts round in their own ways.
                 let beat = (frame as f64 / 44_100.0) * 133.0 / 60.0;
-                let now = clock.follow(
+                clock.follow(
                     &HostTransport {
                         playing: true,
                         tempo: 133.0,
@@ -103,6 +102,7 @@ mod tests {
                     },
                     frame,
                 );
+                let now = clock.now();
                 beats.extend((frame..frame + block).map(|frame| now.beat_at(frame).to_bits()));
             }
             beats.truncate(19_000);

@@ -10,6 +10,9 @@ pub(super) const GRID: u64 = MAX_FRAMES as u64;
 /// period of the lowest notes, so a voice does not seem quiet while its wave crosses zero.
 const DECAY: f32 = 0.93;
 
+/// Softer than this (-200 dB) no voice is any louder than another.
+const GONE: f32 = 1e-10;
+
 /// No voice sounds.
 pub(super) const SILENT: [f32; MAX_LANES] = [0.0; MAX_LANES];
 
@@ -20,6 +23,8 @@ pub(super) struct VoiceLevels {
     pub(super) settled: [f32; MAX_LANES],
     /// Peaks since then.
     rising: [f32; MAX_LANES],
+    /// Whether any of these is not 0.
+    sounding: bool,
 }
 
 impl VoiceLevels {
@@ -28,13 +33,22 @@ impl VoiceLevels {
         for (rising, peak) in self.rising.iter_mut().zip(peaks) {
             *rising = rising.max(*peak);
         }
+        self.sounding = true;
     }
 
     /// Takes over the peaks; called exactly on grid frames.
     pub(super) fn settle(&mut self) {
+        if !self.sounding {
+            return;
+        }
+        let mut loudest = 0.0f32;
         for (settled, rising) in self.settled.iter_mut().zip(&mut self.rising) {
             *settled = rising.max(*settled * DECAY);
             *rising = 0.0;
+            loudest = loudest.max(*settled);
+        }
+        if loudest < GONE {
+            *self = VoiceLevels::default();
         }
     }
 }

@@ -68,10 +68,6 @@ impl Node {
         cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
-        if self.rests_on(tables) {
-            self.fall_silent(around, tables);
-            return Health::Fine;
-        }
         tables.hush(self.hush, false);
         if !self.failed {
             self.prepare(around, tables, span);
@@ -158,22 +154,27 @@ impl Node {
     }
 
     /// Whether it rests, and is known to hear nothing in this call.
-    fn rests_on(&self, tables: &Tables) -> bool {
-        let Some(hearing) = self.hearing else {
+    #[inline(always)]
+    pub(super) fn rests_on(&self, tables: &Tables) -> bool {
+        let Some(hearing) = self.hearing.filter(|_| !self.moving & !self.failed) else {
             return false;
         };
         let mut hearing = hearing.of(&tables.hearing).iter();
-        self.state.rests
-            && !self.moving
-            && !self.failed
-            && hearing.all(|hush| tables.is_hushed(*hush))
+        self.state.rests && hearing.all(|hush| tables.is_hushed(*hush))
     }
 
     /// It rests throughout the call.
-    fn fall_silent(&self, around: &Around<'_>, tables: &mut Tables) {
-        if tables.hush(self.hush, true)
-            && let Some(io) = self.io(around, tables, Span::start(MAX_FRAMES))
-        {
+    #[inline(always)]
+    pub(super) fn fall_silent(&self, around: &Around<'_>, tables: &mut Tables) {
+        if tables.hush(self.hush, true) {
+            self.silence(around, tables);
+        }
+    }
+
+    /// Writes silence to the whole of its outputs.
+    #[inline(never)]
+    fn silence(&self, around: &Around<'_>, tables: &Tables) {
+        if let Some(io) = self.io(around, tables, Span::start(MAX_FRAMES)) {
             io.silence_any(self.width);
         }
     }
