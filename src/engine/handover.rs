@@ -7,7 +7,7 @@ use crossbeam_utils::atomic::AtomicCell;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::Player;
-use super::plan::Place;
+use super::plan::{Place, Share};
 use super::replace::Replacement;
 use super::splice::Splice;
 use crate::patch::ModuleKey;
@@ -16,6 +16,10 @@ use crate::patch::ModuleKey;
 const RETURNING: usize = 8;
 /// Knobs that may be turned within one block.
 const TURNS: usize = 1024;
+
+/// Frames in which the player comes nearer to the plan of a splice before it takes it. In blocks as long
+/// as this, what that costs is little beside the block.
+const APPROACH: usize = 256;
 
 /// A change of what plays, on its way to the player or, done, back from it.
 pub(super) enum Delivery {
@@ -65,6 +69,10 @@ pub struct Receiver {
     tray: Arc<Tray>,
     returned: Producer<Delivery>,
     turns: Consumer<Turn>,
+    /// Comes nearer before it is taken.
+    nearing: Option<Box<Splice>>,
+    /// Frames played meanwhile.
+    approached: usize,
     /// Taken, but an earlier one is still at work.
     waiting: Option<Delivery>,
     /// One that is done and finds the way back full.
@@ -80,6 +88,8 @@ pub(super) fn handover() -> (Sender, Receiver) {
         tray: Arc::clone(&tray),
         returned: leaving,
         turns: turning,
+        nearing: None,
+        approached: 0,
         waiting: None,
         stranded: None,
     };
@@ -95,9 +105,8 @@ pub(super) fn handover() -> (Sender, Receiver) {
 }
 
 impl Sender {
-    /// Sends a delivery; frees what came back. What was sent before must have been taken or taken back.
+    /// Sends a delivery. What was sent before must have been taken or taken back.
     pub(super) fn send(&mut self, delivery: Delivery) {
-        self.collect();
         // A new plan brings its own slots.
         drop(self.tray.slots.take());
         self.taken_before = self.tray.taken.load(Ordering::Acquire);
@@ -151,14 +160,21 @@ impl Receiver {
         self.ship();
         // What is waiting is of the plan that will play then, and so are slots sent after it.
         if self.waiting.is_none() {
-            self.waiting = self.tray.splice.take().map(Delivery::Splice);
-            if self.waiting.is_none() {
-                self.waiting = self.tray.replacement.take().map(Delivery::Replacement);
+            if self.nearing.is_none() {
+                self.nearing = self.tray.splice.take();
+                self.approached = 0;
             }
+            self.waiting = if self.nearing.is_none() {
+                self.tray.replacement.take().map(Delivery::Replacement)
+            } else if self.approach(player.frames_per_block()) {
+                self.nearing.take().map(Delivery::Splice)
+            } else {
+                None
+            };
             if self.waiting.is_some() {
                 // It cannot be taken back any more, so the next commit starts out from it.
                 self.tray.taken.fetch_add(1, Ordering::Release);
-            } else {
+            } else if self.nearing.is_none() {
                 self.waiting = self.tray.slots.take().map(Delivery::Slots);
             }
         }
@@ -177,6 +193,26 @@ impl Receiver {
             }
         }
         new
+    }
+
+    /// Reads what the player will need of a splice, some in each block, so that the block in which it
+    /// is taken does not wait for all of it at once. Gives whether it is near.
+    ///
+    /// Realtime safety: yes.
+    fn approach(&mut self, frames: usize) -> bool {
+        let before = self.approached;
+        if before >= APPROACH || frames >= APPROACH {
+            return true;
+        }
+        self.approached = before + frames;
+        if let Some(splice) = &self.nearing {
+            splice.approach(Share {
+                from: before,
+                to: self.approached,
+                of: APPROACH,
+            });
+        }
+        false
     }
 
     /// Whether a whole patch is here and waits for the one before the last to end. What hosts do to

@@ -1,5 +1,6 @@
 //! A patch compiled for the audio thread.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use weft_modules::routing::Term;
@@ -205,6 +206,23 @@ impl Range {
     }
 }
 
+/// One of several parts of a whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Where it begins and ends, of so many parts.
+    pub(super) from: usize,
+    pub(super) to: usize,
+    pub(super) of: usize,
+}
+
+impl Share {
+    /// This share of a table.
+    pub(super) fn of<T>(self, table: &[T]) -> &[T] {
+        let at = |part: usize| table.len() * part.min(self.of) / self.of.max(1);
+        table.get(at(self.from)..at(self.to)).unwrap_or_default()
+    }
+}
+
 /// Where a param is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -359,12 +377,14 @@ impl Node {
     }
 
     /// What it reads at its params.
+    #[inline]
     pub(super) fn params<'t>(&self, operands: &'t [Operand]) -> &'t [Operand] {
         let ports = self.ports.of(operands);
         ports.get(self.inputs as usize..).unwrap_or_default()
     }
 
     /// See [`Node::params`].
+    #[inline]
     pub(super) fn params_mut<'t>(&self, operands: &'t mut [Operand]) -> &'t mut [Operand] {
         let ports = self.ports.of_mut(operands);
         ports.get_mut(self.inputs as usize..).unwrap_or_default()
@@ -385,6 +405,33 @@ impl Plan {
     /// What its modules cost while it plays.
     pub fn loads(&self) -> LoadBoard {
         self.loads.clone()
+    }
+
+    /// Reads a share of what lies in the tables. Another thread wrote it, so whoever reads it first has
+    /// to wait for that one's cache.
+    ///
+    /// Realtime safety: reads memory.
+    pub(super) fn approach(&self, share: Share) {
+        for node in share.of(&self.nodes) {
+            // As it lies across cache lines.
+            black_box((node.ports, node.outputs, node.sums, node.knobs, node.moving));
+        }
+        for step in share.of(&self.steps) {
+            black_box(step.sleeper);
+        }
+        // Eight of each to a cache line, or sixteen.
+        for operand in share.of(&self.tables.operands).iter().step_by(8) {
+            black_box(*operand);
+        }
+        for output in share.of(&self.tables.outputs).iter().step_by(16) {
+            black_box(*output);
+        }
+        for mix in share.of(&self.tables.mixes) {
+            black_box(mix.port);
+        }
+        for term in share.of(&self.tables.terms) {
+            black_box(term.from);
+        }
     }
 
     /// Hands modules over to another plan: pairs of nodes here and there. What stood there comes back

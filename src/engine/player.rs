@@ -45,6 +45,8 @@ pub struct Player {
     notes: NoteQueue,
     clock: Clock,
     position: u64,
+    /// Frames in the last block.
+    frames_per_block: usize,
     /// A commit whose cables still fade.
     splice: Option<Box<Splice>>,
     /// A whole patch that was replaced and still sounds.
@@ -65,11 +67,17 @@ impl Player {
             notes: NoteQueue::new(),
             clock,
             position: 0,
+            frames_per_block: usize::MAX,
             splice: None,
             farewell: None,
             done: [None, None],
             ramp: [0.0; MAX_FRAMES],
         }
+    }
+
+    /// Frames in the last block; endless before the first.
+    pub(super) fn frames_per_block(&self) -> usize {
+        self.frames_per_block
     }
 
     /// Whether a delivery can be taken in now. While a replaced patch still sounds, asking for another
@@ -182,6 +190,7 @@ impl Player {
         left.fill(0.0);
         right.fill(0.0);
         let frames = left.len().max(right.len());
+        self.frames_per_block = frames.max(1);
         self.clock.follow(host, self.position);
         let mut events = events;
         let mut start = 0;

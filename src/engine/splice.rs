@@ -8,7 +8,7 @@ use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Node, Target, Unit, Wire};
 use super::loads::LoadBoard;
 use super::params::Changes;
-use super::plan::{Place, Plan};
+use super::plan::{Place, Plan, Share};
 use crate::patch::ModuleKey;
 
 /// Two plans: the union, which runs while cables fade, and what runs after.
@@ -54,15 +54,18 @@ impl Splice {
             .iter()
             .enumerate()
             .filter_map(|(node, was)| Some((node, (*was)?)));
-        let into_union = survivors
+        let mut into_union: Vec<_> = survivors
             .clone()
             .map(|(node, was)| (live_places[was], union_places[node]))
             .collect();
         let next_places = places(next_units);
         // The nodes of the next patch come first in the union, in its order.
-        let into_after = (0..next.nodes.len())
+        let mut into_after: Vec<_> = (0..next.nodes.len())
             .map(|node| (union_places[node], next_places[node]))
             .collect();
+        // In running order, so that neighbours in memory are handed over one after the other.
+        into_union.sort_unstable();
+        into_after.sort_unstable();
         let turned = survivors
             .filter(|(node, _)| *node < next.nodes.len())
             .flat_map(|(node, was)| {
@@ -85,9 +88,9 @@ impl Splice {
             .collect();
         Some(Splice {
             union: Box::new(union_plan),
-            into_union,
+            into_union: into_union.into(),
             after: Box::new(after),
-            into_after,
+            into_after: into_after.into(),
             turned,
             frames: frames.max(1),
             done: 0,
@@ -98,6 +101,16 @@ impl Splice {
     pub(super) fn counting_loads(mut self, on: &LoadBoard) -> Splice {
         self.after.loads = on.clone();
         self
+    }
+
+    /// Brings a share of what [`Splice::begin`] needs near.
+    ///
+    /// Realtime safety: yes.
+    pub(super) fn approach(&self, share: Share) {
+        self.union.approach(share);
+        for pair in share.of(&self.into_union).iter().step_by(8) {
+            std::hint::black_box(*pair);
+        }
     }
 
     /// Moves the survivors over and makes the union live; the old plan stays here.
@@ -132,9 +145,15 @@ impl Splice {
         Ramp::Moving(ramp)
     }
 
-    /// Frames have been played.
+    /// Frames have been played. Brings a share of what comes after near.
     pub(super) fn advance(&mut self, frames: usize) {
+        let before = self.done;
         self.done = self.done.saturating_add(frames as u32);
+        self.after.approach(Share {
+            from: before as usize,
+            to: self.done as usize,
+            of: self.frames as usize,
+        });
     }
 }
 

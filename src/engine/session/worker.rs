@@ -185,6 +185,8 @@ fn wait_until_taken(shared: &Shared, generation: u64, compiled: &Graph) -> Outco
             desk.under_way = None;
             return Outcome::Superseded;
         }
+        // Here nobody waits for it.
+        link.sender.collect();
         if link.sender.is_taken() {
             if let Some(playing) = desk.under_way.take() {
                 // What was turned while it was under way.

@@ -572,6 +572,39 @@ fn commits_from_many_threads_all_hear_what_became_of_them() {
 }
 
 #[test]
+fn a_commit_is_taken_within_milliseconds() {
+    for block in [16, 48, 64, 256, 1_000] {
+        let session = Session::new(patch(FIRST_LIGHT));
+        let (mut player, mut receiver) = session.activate(RATE);
+        let mut out = vec![0.0; block];
+        let mut play = |receiver: &mut Receiver| {
+            let taken = receiver.poll(&mut player);
+            let host = HostTransport::default();
+            player.process(&host, [&[]; 4], [&mut out, &mut []], &[]);
+            taken
+        };
+        assert!(!play(&mut receiver));
+        session
+            .edit(&[Edit::Disconnect {
+                from: "filter.low".parse().expect("a port"),
+                to: "vca.in".parse().expect("a port"),
+            }])
+            .expect("fits");
+        let ticket = session.commit();
+        ticket.wait_until_sent(PATIENCE);
+        // Long blocks take it at once, short ones share the work of it.
+        let blocks = (0..256).take_while(|_| !play(&mut receiver)).count();
+        let expected = if block < 256 {
+            256usize.div_ceil(block)
+        } else {
+            0
+        };
+        assert_eq!(blocks, expected, "in blocks of {block}");
+        assert_eq!(ticket.wait(PATIENCE), Some(Outcome::Live));
+    }
+}
+
+#[test]
 fn audio_that_stops_and_starts_keeps_patches_and_undo() {
     let mut stage = Stage::new(TONE);
     stage.run(640);

@@ -196,7 +196,7 @@ pub fn table(lines: &[Line]) -> String {
     }
     if columns.iter().any(|(heading, _)| *heading == "compile") {
         text.push_str(
-            "Edits in microseconds: a commit until its plan is ready, an ordinary block, the block that picks it up, the others while it fades.\n",
+            "Edits in microseconds: a commit until its plan is ready, an ordinary block, the block that picks it up, the others while it comes near and fades.\n",
         );
     }
     text
