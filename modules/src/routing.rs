@@ -317,16 +317,14 @@ pub unsafe fn sum_lanes(
                 // Four at a time, so that comparisons do not wait for each other either.
                 let mut four = [V::splat(0.0); 4];
                 let (fours, rest) = from.as_chunks();
-                let (to_fours, to_rest) = to.as_chunks_mut();
+                let (to_fours, to_rest) = to.as_chunks_mut::<4>();
                 for (to, from) in to_fours.iter_mut().zip(fours) {
                     for (peak, from) in four.iter_mut().zip(from) {
                         *peak = from.abs().max(*peak);
                     }
-                    let sums: [f32; 4] = V::sums(from);
-                    *to = sums.map(
-                        #[inline(always)]
-                        |sum| Narrow::splat(sum),
-                    );
+                    for (to, sum) in to.iter_mut().zip(V::sums(from)) {
+                        *to = Narrow::splat(sum);
+                    }
                 }
                 for (to, from) in to_rest.iter_mut().zip(rest) {
                     four[0] = from.abs().max(four[0]);
