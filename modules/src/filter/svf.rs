@@ -27,6 +27,8 @@ pub struct Svf<V: Lanes> {
     low: V,
     last: Past<V>,
     held: Option<Held<V>>,
+    /// A resonance that does not move, and its damping.
+    damped: Option<[V; 2]>,
     radians_per_hertz: f32,
 }
 
@@ -390,6 +392,19 @@ impl<V: Lanes> Svf<V> {
         ]
     }
 
+    /// The damping of a resonance that mostly is that of the last call.
+    #[inline(always)]
+    fn damping(&mut self, resonance: V) -> V {
+        if let Some([held, damping]) = self.damped
+            && !differ(held, resonance)
+        {
+            return damping;
+        }
+        let damping = damping_of(resonance);
+        self.damped = Some([resonance, damping]);
+        damping
+    }
+
     /// The ring and the shares of a call in which nothing moves.
     #[inline(always)]
     fn hold(&mut self, corner: V, resonance: V, wanted: Wanted) -> Held<V> {
@@ -400,7 +415,7 @@ impl<V: Lanes> Svf<V> {
         {
             return held;
         }
-        let damping = damping_of(resonance);
+        let damping = self.damping(resonance);
         let ring = ring(corner, damping);
         let held = Held {
             corner,
@@ -480,10 +495,14 @@ impl<V: Lanes> Svf<V> {
         let mut last = [self.last.band, self.last.low];
         let mut now = [self.band, self.low];
         if let Some((ring, shares)) = held {
-            for (frame, low) in low.iter_mut().enumerate() {
-                last = now;
-                now = integrate(ring, audio_at(input, frame), last[0], last[1]);
-                *low = low_pass(shares.low, [last[0], now[0]], [last[1], now[1]]);
+            let mut inputs = [V::splat(0.0); EIGHT];
+            for (eight, low) in low.chunks_mut(EIGHT).enumerate() {
+                copy_audio(input, eight * EIGHT, &mut inputs);
+                for (low, input) in low.iter_mut().zip(inputs) {
+                    last = now;
+                    now = integrate(ring, input, last[0], last[1]);
+                    *low = low_pass(shares.low, [last[0], now[0]], [last[1], now[1]]);
+                }
             }
         } else {
             let ahead = |frame| {
@@ -845,6 +864,7 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
             low: zero,
             last: Past::silence(),
             held: None,
+            damped: None,
             radians_per_hertz: TAU / setup.sample_rate,
         }
     }
@@ -872,7 +892,7 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
                 damping = Some(kept.damping);
                 held = Some((kept.ring, kept.shares));
             } else {
-                damping = Some(damping_of(resonance));
+                damping = Some(self.damping(resonance));
             }
         }
         let knobs = Knobs {

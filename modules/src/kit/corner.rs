@@ -3,7 +3,7 @@
 use crate::contract::Signal;
 use crate::kit::math::exp2;
 use crate::kit::settled::settled;
-use crate::lanes::Lanes;
+use crate::lanes::{LaneMask, Lanes};
 
 /// Frames that a filter prepares at once; long enough to fill any vector, short enough to stay in
 /// registers and the nearest cache.
@@ -99,7 +99,13 @@ impl<'a, V: Lanes> Corner<'a, V> {
         let pitch = settled(pitch);
         let mut ratio = None;
         if let (Some(pitch), Some(track)) = (pitch.constant(), track.constant()) {
-            ratio = Some(exp2(pitch * track));
+            let octaves = pitch * track;
+            // Mostly nothing moves it, and what comes of that need not be waited for.
+            ratio = Some(if octaves.abs().le(V::splat(0.0)).all() {
+                V::splat(1.0)
+            } else {
+                exp2(octaves)
+            });
         }
         Corner {
             cutoff,
