@@ -671,22 +671,40 @@ pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32],
 ///
 /// # Safety
 /// Nobody writes the block meanwhile.
-pub unsafe fn add_onto(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, onto: &mut [f32]) {
-    // SAFETY: passed on to the caller.
-    let from = unsafe { mono(blocks, term.from, Span::start(onto.len())) };
-    match ramp {
-        // A loop of its own, which vectorises.
-        Ramp::Arrived => {
-            for (onto, from) in onto.iter_mut().zip(from) {
-                *onto += from.sum() * term.gain;
-            }
-        }
-        Ramp::Moving(_) => {
-            for (frame, (onto, from)) in onto.iter_mut().zip(from).enumerate() {
-                *onto += from.sum() * ramp.gain(term, frame);
-            }
-        }
+pub unsafe fn add_onto(
+    level: Level,
+    blocks: &Blocks,
+    term: &Term,
+    ramp: Ramp<'_>,
+    onto: &mut [f32],
+) {
+    /// # Safety
+    /// As [`add_onto`].
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(blocks: &Blocks, term: &Term, ramp: Ramp<'_>, onto: &mut [f32]) {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: passed on to the caller of `add_onto`.
+                let from = unsafe { mono(blocks, term.from, Span::start(onto.len())) };
+                match ramp {
+                    // A loop of its own, which vectorises.
+                    Ramp::Arrived => {
+                        for (onto, from) in onto.iter_mut().zip(from) {
+                            *onto += from.sum() * term.gain;
+                        }
+                    }
+                    Ramp::Moving(_) => {
+                        for (frame, (onto, from)) in onto.iter_mut().zip(from).enumerate() {
+                            *onto += from.sum() * ramp.gain(term, frame);
+                        }
+                    }
+                }
+            },
+        );
     }
+    // SAFETY: passed on to the caller.
+    unsafe { with_lanes!(level, Width::One, run(blocks, term, ramp, onto)) }
 }
 
 /// Keeps one frame of a signal for its feedback cables, which read it a frame late: copies lanes of

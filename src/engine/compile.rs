@@ -147,6 +147,7 @@ struct Growing {
     travels: Vec<[f32; MAX_FRAMES]>,
     domains: Vec<Domain>,
     shut: Vec<Place>,
+    served: Vec<u32>,
     hushes: Vec<Hush>,
     hearing: Vec<HushIndex>,
 }
@@ -156,6 +157,7 @@ impl Growing {
         Tables {
             domains: self.domains.into(),
             shut: self.shut.into(),
+            served: self.served.into(),
             operands: self.operands.into(),
             outputs: self.outputs.into(),
             mixes: self.mixes.into(),
@@ -454,13 +456,8 @@ impl<'a> Builder<'a> {
             Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
         });
         self.tables.operands.extend(params);
-        let served = sleeper(self.domains.served[node]);
         let tables = &mut self.tables;
-        let is_plain = sums.is_empty()
-            && modulated.is_empty()
-            && !is_source
-            && !may_rest
-            && served == Sleeper::NOBODY;
+        let is_plain = sums.is_empty() && modulated.is_empty() && !is_source && !may_rest;
         self.nodes.push(Node {
             is_plain,
             takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
@@ -475,9 +472,9 @@ impl<'a> Builder<'a> {
                 &mut tables.travels,
                 std::iter::repeat_n([0.0; MAX_FRAMES], travels),
             ),
+            read: wanted,
             wanted,
             sleeper: sleeper(domain),
-            served,
             may_rest,
             hush,
             hearing,
@@ -575,7 +572,9 @@ impl<'a> Builder<'a> {
                 Unit::Loop(members) => self.add_loop(members),
             }
         }
-        for domain in &self.domains.all {
+        for (index, domain) in self.domains.all.iter().enumerate() {
+            let serves = |node: &usize| self.domains.served[*node] == Some(index);
+            let served = (0..self.domains.served.len()).filter(serves);
             let places = domain.shut.iter().map(|(node, param)| Place {
                 node: self.places_of_nodes[*node],
                 param: *param as u32,
@@ -583,6 +582,10 @@ impl<'a> Builder<'a> {
             self.tables.domains.push(Domain {
                 source: self.places_of_nodes[domain.source],
                 shut: add(&mut self.tables.shut, places),
+                served: add(
+                    &mut self.tables.served,
+                    served.map(|node| self.places_of_nodes[node]),
+                ),
                 asleep: false,
             });
         }

@@ -56,6 +56,8 @@ pub(super) struct Tables {
     pub(super) domains: Box<[Domain]>,
     /// Params that must stand at 0 for a domain to sleep.
     pub(super) shut: Box<[Place]>,
+    /// Nodes that nobody outside a domain reads, though they are always awake.
+    pub(super) served: Box<[u32]>,
     pub(super) hushes: Box<[Hush]>,
     /// What each node that may rest hears.
     pub(super) hearing: Box<[HushIndex]>,
@@ -117,6 +119,8 @@ pub(super) struct Domain {
     pub(super) source: u32,
     /// Some [`Tables::shut`].
     pub(super) shut: Range,
+    /// Some [`Tables::served`].
+    pub(super) served: Range,
     /// Whether it sleeps in this call; a copy of what its source remembers.
     pub(super) asleep: bool,
 }
@@ -323,11 +327,11 @@ pub(super) struct Node {
     /// Some [`Tables::travels`]; none outside loops.
     pub(super) travels: Range,
     /// The outputs somebody reads.
+    pub(super) read: Wanted,
+    /// The same, but none while it serves nobody but those who sleep.
     pub(super) wanted: Wanted,
     /// It sleeps with these.
     pub(super) sleeper: Sleeper,
-    /// Nobody but these reads it.
-    pub(super) served: Sleeper,
     /// Whether it may rest while it hears nothing.
     pub(super) may_rest: bool,
     /// Its outputs, if it may rest.

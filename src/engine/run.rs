@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use weft_modules::routing::{self, Ramp};
-use weft_modules::{BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span};
+use weft_modules::{
+    BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted,
+};
 
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
@@ -31,7 +33,15 @@ impl Plan {
     ) {
         for domain in &mut self.tables.domains {
             let source = self.nodes.get(domain.source as usize);
-            domain.asleep = source.is_some_and(|source| source.state.rest.asleep);
+            let asleep = source.is_some_and(|source| source.state.rest.asleep);
+            if domain.asleep != asleep {
+                domain.asleep = asleep;
+                for node in domain.served.of(&self.tables.served) {
+                    if let Some(node) = self.nodes.get_mut(*node as usize) {
+                        node.wanted = if asleep { Wanted::NONE } else { node.read };
+                    }
+                }
+            }
         }
         let mut call = Call {
             around: Around {
@@ -262,9 +272,15 @@ impl Call<'_> {
                 if self.tables.is_hushed(*hush) {
                     return;
                 }
+                let Around {
+                    level,
+                    blocks,
+                    ramp,
+                    ..
+                } = self.around;
                 for (term, onto) in terms.iter().zip(onto) {
                     // SAFETY: see above.
-                    unsafe { routing::add_onto(self.around.blocks, term, self.around.ramp, onto) };
+                    unsafe { routing::add_onto(level, blocks, term, ramp, onto) };
                 }
             }
             Act::Delay(late) => {

@@ -1,9 +1,7 @@
 //! One node of a plan in one call.
 
 use weft_modules::routing::{self, Term, Travel};
-use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, Operand, Span, Wanted, Width,
-};
+use weft_modules::{BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, Operand, Span, Width};
 
 use super::Around;
 use crate::engine::params::Param;
@@ -82,20 +80,15 @@ impl Node {
         if self.may_rest {
             return self.listen(around, tables, cx, span);
         }
-        let server = tables.domains.get(usize::from(self.served.0));
-        let wanted = match server {
-            Some(domain) if domain.asleep => Wanted::NONE,
-            _ => self.wanted,
-        };
         if self.is_source {
             let cx = Cx {
                 voice_levels: &self.state.voices.settled,
-                wanted,
+                wanted: self.wanted,
                 ..*cx
             };
             return self.instance.process(&cx, &io);
         }
-        cx.wanted = wanted;
+        cx.wanted = self.wanted;
         self.instance.process(cx, &io)
     }
 
