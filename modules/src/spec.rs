@@ -112,7 +112,7 @@ pub struct ModuleSpec {
     pub outputs: &'static [PortSpec],
     /// See [`crate::contract::Module::SILENCE`].
     pub silence: Silence,
-    /// See [`crate::Module::RECURSIVE`].
+    /// See [`crate::contract::Module::RECURSIVE`].
     pub recursive: bool,
 }
 

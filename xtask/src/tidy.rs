@@ -21,6 +21,7 @@ const UNSAFE: &[&str] = &[
     "src/engine/compile/life.rs",
     "src/engine/denormals.rs",
     "src/engine/run.rs",
+    "src/engine/run/node.rs",
     "src/plugin/clap.rs",
     "src/plugin/clap/",
     "src/plugin/slots.rs",
