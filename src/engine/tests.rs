@@ -510,6 +510,7 @@ mod large;
 mod loads;
 mod properties;
 mod sleep;
+mod turns;
 
 mod misbehaving {
     use super::*;
