@@ -6,6 +6,7 @@ use crate::kit::hush::Hush;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::{db_to_gain, peak_of};
 use crate::kit::settled::differ;
+use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Spec, Voicing, audio, decibels, number, toggle};
 
@@ -142,8 +143,14 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
             }
         }
         self.hush.hear([out_left, out_right]);
-        if !self.limiter.lets_pass(peak_of([out_left, out_right])) {
-            self.limiter.run(out_left, out_right, limit);
+        for (stretch, limits) in stretches(limit, cx.frames) {
+            let left = &mut out_left[stretch.clone()];
+            let right = &mut out_right[stretch];
+            if limits == 0 {
+                self.limiter.reset();
+            } else if !self.limiter.lets_pass(peak_of([&*left, &*right])) {
+                self.limiter.run(left, right);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A peak limiter without delay.
 
-use crate::contract::{MAX_FRAMES, Signal};
+use crate::contract::MAX_FRAMES;
 use crate::kit::edge::to_gate;
 use crate::lanes::{LaneMask, Lanes};
 
@@ -40,11 +40,11 @@ impl<V: Lanes> Limiter<V> {
         (self.reduction.le(V::splat(0.0)) & peak.le(V::splat(1.0))).all()
     }
 
-    /// Turns both signals down in the next frames, at most [`MAX_FRAMES`], where `on` is 0.5 or more;
-    /// elsewhere it listens only. All samples must be finite. Each lane has its own gain.
+    /// Turns both signals down in the next frames, at most [`MAX_FRAMES`]. All samples must be finite.
+    /// Each lane has its own gain.
     #[inline(always)]
-    pub fn run(&mut self, left: &mut [V], right: &mut [V], on: Signal<'_, V>) {
-        let (one, half) = (V::splat(1.0), V::splat(0.5));
+    pub fn run(&mut self, left: &mut [V], right: &mut [V]) {
+        let one = V::splat(1.0);
         let frames = left.len().min(MAX_FRAMES);
         let (mut gains, mut reductions) = ([one; MAX_FRAMES], [one; MAX_FRAMES]);
         let (gains, reductions) = (&mut gains[..frames], &mut reductions[..frames]);
@@ -53,21 +53,7 @@ impl<V: Lanes> Limiter<V> {
             *gain = one / left.abs().max(right.abs()).max(one);
             *reduction = one - *gain;
         }
-        if let Signal::Constant(on) = on
-            && !on.ge(half).any()
-        {
-            self.follow(
-                reductions,
-                #[inline(always)]
-                |_, _| {},
-            );
-            return;
-        }
-        self.follow(
-            reductions,
-            #[inline(always)]
-            |reduction, kept| *reduction = kept,
-        );
+        self.follow(reductions);
         for (gain, kept) in gains.iter_mut().zip(reductions) {
             let kept = cut(*kept);
             // Taken from the peak where it rules: next to a great reduction the difference loses its
@@ -75,35 +61,27 @@ impl<V: Lanes> Limiter<V> {
             *gain = kept.le(one - *gain).select(*gain, one - kept);
         }
         for side in [left, right] {
-            match on {
-                Signal::Constant(on) => {
-                    for (sample, gain) in side.iter_mut().zip(&*gains) {
-                        *sample = on.ge(half).select(turned_down(*sample, *gain), *sample);
-                    }
-                }
-                Signal::Frames(on) => {
-                    for ((sample, gain), on) in side.iter_mut().zip(&*gains).zip(on) {
-                        *sample = on.ge(half).select(turned_down(*sample, *gain), *sample);
-                    }
-                }
+            for (sample, gain) in side.iter_mut().zip(&*gains) {
+                // Rounding may leave a product just above 1.
+                *sample = (*sample * *gain).clamp(-1.0, 1.0);
             }
         }
     }
 
-    /// Goes through the reductions that frames need, and notes for each what is left of older ones.
+    /// Turns the reductions that frames need into what is left of older ones.
     ///
     /// This alone goes from frame to frame, so it is kept short: all else is done for many frames at
     /// once.
     #[inline(always)]
-    fn follow(&mut self, needed: &mut [V], mut note: impl FnMut(&mut V, V)) {
+    fn follow(&mut self, reductions: &mut [V]) {
         let (mut reduction, mut kept) = (self.reduction, self.reduction);
-        let last = needed.last().copied();
-        for needed in needed {
+        let last = reductions.last().copied();
+        for needed in reductions {
             kept = reduction * self.keep;
             // Too small a reduction is not cut here: all that comes of it is too small as well, and so
             // is cut later or gives way to a peak.
             reduction = kept.max(*needed);
-            note(needed, kept);
+            *needed = kept;
         }
         if let Some(last) = last {
             self.reduction = cut(kept).max(last);
@@ -116,12 +94,6 @@ impl<V: Lanes> Limiter<V> {
 fn cut<V: Lanes>(reduction: V) -> V {
     // A product, because a choice becomes a store through a mask.
     reduction * to_gate::<V>(reduction.ge(V::splat(OVER)))
-}
-
-#[inline(always)]
-fn turned_down<V: Lanes>(sample: V, gain: V) -> V {
-    // Rounding may leave a product just above 1.
-    (sample * gain).clamp(-1.0, 1.0)
 }
 
 #[cfg(test)]
@@ -154,7 +126,7 @@ mod tests {
             let sample = |frame: usize| loud * ((call * 64 + frame) as f32 * 0.37).sin();
             let mut left: Vec<One> = (0..length).map(|frame| One::splat(sample(frame))).collect();
             let mut right = vec![One::splat(0.0); length];
-            limiter.run(&mut left, &mut right, Signal::Constant(One::splat(1.0)));
+            limiter.run(&mut left, &mut right);
             for (frame, left) in left.iter().enumerate() {
                 let want = plain(&mut reduction, limiter.keep, sample(frame));
                 assert_eq!(left.sum().to_bits(), want.to_bits(), "{call} {frame}");
@@ -169,7 +141,7 @@ mod tests {
         let mut limiter = Limiter::<Mono<Baseline>>::new(48_000.0);
         let mut next = |left: f32, right: f32| {
             let (mut left, mut right) = ([Mono::splat(left)], [Mono::splat(right)]);
-            limiter.run(&mut left, &mut right, Signal::Constant(Mono::splat(1.0)));
+            limiter.run(&mut left, &mut right);
             (left[0].sum(), right[0].sum())
         };
         for x in [0.0f32, -0.0, 1.0, -1.0, 0.123_456_7, 1e-40, -0.999_999_94] {

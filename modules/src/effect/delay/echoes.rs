@@ -2,7 +2,7 @@
 
 use super::head::{Head, Motion, Reading, Travel, shares};
 use super::{FIRST_DIVISION, LONGEST, NO_HIGH_CUT, NO_LOW_CUT, SWING};
-use crate::contract::{Cx, MAX_FRAMES, Signal};
+use crate::contract::{Cx, MAX_FRAMES};
 use crate::kit::beats::quarters;
 use crate::kit::delay_line::{DelayLine, Lag, MARGIN};
 use crate::kit::limiter::Limiter;
@@ -331,9 +331,8 @@ impl Echoes {
             for (loud, back) in loud_right.iter_mut().zip(&*back_right) {
                 *loud = One::splat(*back);
             }
-            let always = Signal::Constant(One::splat(1.0));
             self.limiter
-                .run(&mut loud_left[..count], &mut loud_right[..count], always);
+                .run(&mut loud_left[..count], &mut loud_right[..count]);
             for (back, loud) in back_left.iter_mut().zip(loud_left) {
                 *back = loud.sum();
             }
