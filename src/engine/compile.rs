@@ -1,24 +1,24 @@
 //! Graph to plan: order, memory, instances.
 
 mod life;
+mod loops;
+mod modules;
+mod tables;
 mod values;
 
 use std::sync::Arc;
 
 use thiserror::Error;
-use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, Blocks, Level, MAX_FRAMES, Operand, Voicing, Wanted, Width};
+use weft_modules::{BlockIndex, Blocks, Level, Voicing};
 
-use self::life::{life, vacancy};
+use self::tables::{Growing, add, sleeper};
 use self::values::{Fit, ValueIndex, Values};
 use super::buffers::{BlockPool, Sharing};
 use super::domains::Domains;
 use super::faults::FaultBoard;
-use super::graph::{Arrivals, Graph, Target, Unit};
+use super::graph::{Arrivals, Graph, Unit};
 use super::loads::{Audience, LoadBoard};
-use super::plan::{
-    Act, Domain, Hush, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Sleeper, Step, Tables,
-};
+use super::plan::{Act, Domain, HushIndex, Late, Node, Place, Plan, Step};
 use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, Patch};
 
@@ -135,70 +135,6 @@ struct Builder<'a> {
     tables: Growing,
 }
 
-/// [`Tables`] in the making.
-#[derive(Default)]
-struct Growing {
-    operands: Vec<Operand>,
-    outputs: Vec<BlockIndex>,
-    mixes: Vec<Mix>,
-    terms: Vec<Term>,
-    heard: Vec<u32>,
-    knobs: Vec<BlockIndex>,
-    travels: Vec<[f32; MAX_FRAMES]>,
-    domains: Vec<Domain>,
-    shut: Vec<Place>,
-    served: Vec<u32>,
-    hushes: Vec<Hush>,
-    hearing: Vec<HushIndex>,
-}
-
-impl Growing {
-    fn finish(self) -> Tables {
-        Tables {
-            domains: self.domains.into(),
-            shut: self.shut.into(),
-            served: self.served.into(),
-            operands: self.operands.into(),
-            outputs: self.outputs.into(),
-            mixes: self.mixes.into(),
-            terms: self.terms.into(),
-            heard: self.heard.into(),
-            knobs: self.knobs.into(),
-            travels: self.travels.into(),
-            hushes: self.hushes.into(),
-            hearing: self.hearing.into(),
-        }
-    }
-
-    /// A new entry for blocks of whose silence something is known.
-    fn hush(&mut self) -> HushIndex {
-        self.hushes.push(Hush::default());
-        HushIndex(self.hushes.len() as u32 - 1)
-    }
-}
-
-/// Adds entries to a table.
-fn add<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -> Range {
-    let first = table.len();
-    table.extend(entries);
-    Range::since(first, table)
-}
-
-/// Who sleeps, in the numbers of the plan.
-fn sleeper(domain: Option<usize>) -> Sleeper {
-    domain
-        .and_then(|domain| u16::try_from(domain).ok())
-        .map_or(Sleeper::NOBODY, Sleeper)
-}
-
-/// A step that is never left out.
-fn always(act: Act) -> Step {
-    Step {
-        sleeper: Sleeper::NOBODY,
-        act,
-    }
-}
-
 impl<'a> Builder<'a> {
     fn new(recipe: Recipe<'a>, units: &[Unit]) -> Builder<'a> {
         let recipe = Recipe {
@@ -230,13 +166,6 @@ impl<'a> Builder<'a> {
             tables: Growing::default(),
             recipe,
         }
-    }
-
-    /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
-    fn scratch_lines(recipe: &Recipe<'_>, node: usize) -> u32 {
-        let node = &recipe.graph.nodes[node];
-        let ports = node.entry.spec.inputs.len() + node.entry.spec.params.len();
-        ports as u32 * BlockIndex::lines_for(node.width.lanes())
     }
 
     /// One reader of a value is done; the last one frees its memory.
@@ -311,255 +240,6 @@ impl<'a> Builder<'a> {
             width: self.values.width_of(index),
             from,
             to,
-        }
-    }
-
-    /// Has the cables into an input or param made ready for their sum.
-    fn mix(&mut self, readings: std::ops::Range<usize>, to: BlockIndex, port: usize) {
-        let first = self.tables.terms.len();
-        for at in readings {
-            let reading = self.values.reading(at);
-            let from = self.place(reading.value);
-            self.tables.terms.push(Term {
-                from,
-                mono: reading.mono,
-                gain: reading.wire.fade.gain,
-                start: reading.wire.fade.start,
-            });
-        }
-        self.tables.mixes.push(Mix {
-            terms: Range::since(first, &self.tables.terms),
-            to,
-            port: port as u32,
-        });
-    }
-
-    /// Adds a module. `scratch`: where its sums and params go.
-    fn add(&mut self, node: usize, scratch: &mut BlockPool) {
-        let graph_node = &self.recipe.graph.nodes[node];
-        let (spec, width) = (&graph_node.entry.spec, graph_node.width);
-        let first_port = self.tables.operands.len();
-        let first_sum = self.tables.mixes.len();
-        for input in 0..spec.inputs.len() {
-            let readings = self.values.read_at_port(node, Target::Input(input));
-            let first = readings.clone().next().map(|at| self.values.reading(at));
-            let operand = match first {
-                None => Operand::Constant(0.0),
-                Some(reading) if reading.direct => Operand::Block(self.place(reading.value)),
-                Some(_) => {
-                    let to = scratch.take(width);
-                    self.mix(readings, to, input);
-                    Operand::Block(to)
-                }
-            };
-            self.tables.operands.push(operand);
-        }
-        let sums = Range::since(first_sum, &self.tables.mixes);
-        let (first_knob, first_modulated) = (self.tables.knobs.len(), self.tables.mixes.len());
-        for param in 0..spec.params.len() {
-            let readings = self.values.read_at_port(node, Target::Param(param));
-            let to = scratch.take(width);
-            self.tables.knobs.push(to);
-            if !readings.is_empty() {
-                self.mix(readings, to, param);
-            }
-        }
-        let knobs = Range::since(first_knob, &self.tables.knobs);
-        let modulated = Range::since(first_modulated, &self.tables.mixes);
-        let is_heard = spec.voicing == Voicing::HostOutput;
-        let is_read = |values: &Values, output| values.has_readers(values.output(node, output));
-        let wanted = Wanted::of(
-            (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
-        );
-        let first_output = self.tables.outputs.len();
-        for output in 0..spec.outputs.len() {
-            let place = self.pool.take(width);
-            self.values.put(self.values.output(node, output), place);
-            self.tables.outputs.push(place);
-        }
-        let outputs = Range::since(first_output, &self.tables.outputs);
-        let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
-        let (mut hush, mut hearing) = (HushIndex::NONE, None);
-        if may_rest {
-            hush = self.tables.hush();
-            for output in 0..spec.outputs.len() {
-                self.values.hush(self.values.output(node, output), hush);
-            }
-            let first = self.tables.hearing.len();
-            let readings = self.values.read_at(node).map(|at| self.values.reading(at));
-            let heard = readings.filter(|reading| matches!(reading.wire.target, Target::Input(_)));
-            let heard = heard.map(|reading| self.values.hush_of(reading.value));
-            self.tables.hearing.extend(heard);
-            let all = Range::since(first, &self.tables.hearing);
-            let is_known = |hush: &HushIndex| *hush != HushIndex::NONE;
-            hearing = Some(all).filter(|all| all.of(&self.tables.hearing).iter().all(is_known));
-        }
-        let place = self.nodes.len() as u32;
-        let domain = self.domains.of_nodes[node];
-        self.steps.push(Step {
-            sleeper: sleeper(domain),
-            act: Act::Run(Range::one(place)),
-        });
-        let is_source = spec.voicing == Voicing::NoteSource;
-        for output in 0..spec.outputs.len() {
-            let Some(&at) = outputs.of(&self.tables.outputs).get(output) else {
-                break;
-            };
-            let singers = sleeper(domain);
-            if width == Width::One && self.domains.leaving.contains(&(node, output)) {
-                let hush = self.hush_where(true, self.values.output(node, output));
-                self.steps.push(always(Act::Hear { at, singers, hush }));
-            }
-            let mut domains = self.domains.all.iter();
-            let watcher = domains.position(|domain| {
-                domain.source == node && domain.gates.contains(&output) && wanted.has(output)
-            });
-            if is_source && watcher.is_some() {
-                self.steps.push(Step {
-                    sleeper: sleeper(watcher),
-                    act: Act::Watch {
-                        node: place,
-                        width,
-                        gate: at,
-                    },
-                });
-            }
-        }
-        if is_heard && let [left, right] = *outputs.of(&self.tables.outputs) {
-            let heard = graph_node.heard;
-            let term = |from| Term {
-                from,
-                mono: true,
-                gain: heard.gain,
-                start: heard.start,
-            };
-            let terms = Box::new([term(left), term(right)]);
-            self.heard.push(always(Act::Output { terms, hush }));
-        }
-        let fresh = match self.recipe.fresh {
-            Fresh::All => true,
-            Fresh::Nobody => false,
-            Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
-        };
-        let travels = if self.kept.is_some() {
-            spec.params.len()
-        } else {
-            0
-        };
-        let (instance, state) = if fresh {
-            life(graph_node, self.level, self.recipe.sample_rate)
-        } else {
-            vacancy()
-        };
-        // Those who are handed over bring the values of their params along.
-        let params = (0..spec.params.len()).map(|param| {
-            Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
-        });
-        self.tables.operands.extend(params);
-        let tables = &mut self.tables;
-        let is_plain = sums.is_empty() && modulated.is_empty() && !is_source && !may_rest;
-        self.nodes.push(Node {
-            is_plain,
-            takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
-            instance,
-            ports: Range::since(first_port, &tables.operands),
-            inputs: spec.inputs.len() as u32,
-            outputs,
-            sums,
-            modulated,
-            knobs,
-            travels: add(
-                &mut tables.travels,
-                std::iter::repeat_n([0.0; MAX_FRAMES], travels),
-            ),
-            read: wanted,
-            wanted,
-            sleeper: sleeper(domain),
-            may_rest,
-            hush,
-            hearing,
-            width,
-            is_source,
-            moving: false,
-            failed: false,
-            state: Box::new(state),
-        });
-        if self.kept.is_none() {
-            self.steps.append(&mut self.heard);
-        }
-        for at in self.values.read_at(node) {
-            self.release(self.values.reading(at).value);
-        }
-        for output in 0..spec.outputs.len() {
-            if !is_read(&self.values, output) {
-                self.release(self.values.output(node, output));
-            }
-        }
-    }
-
-    /// Adds modules that run frame by frame.
-    fn add_loop(&mut self, members: &[usize]) {
-        let mut late = Vec::new();
-        for at in members.iter().flat_map(|node| self.values.read_at(*node)) {
-            let index = self.values.reading(at).value;
-            let value = self.values.value(index);
-            if value.late {
-                let index = match value.fit {
-                    Fit::AsIs => Some(index),
-                    _ => self.values.source(index),
-                };
-                late.extend(index.filter(|index| !late.contains(index)));
-            }
-        }
-        let is_own = |values: &Values, index| members.contains(&values.value(index).node);
-        let (late, from_outside): (Vec<_>, Vec<_>) = late
-            .into_iter()
-            .partition(|index| is_own(&self.values, *index));
-        // What is late from elsewhere is made so in whole calls, before the loop.
-        for value in from_outside {
-            self.place(value);
-        }
-        self.kept = Some(Vec::new());
-        // What feedback cables bring lies ready before anything runs.
-        for value in &late {
-            let place = self.pool.take(self.values.width_of(*value));
-            self.values.put(*value, place);
-        }
-        let before = std::mem::take(&mut self.steps);
-        let first = self.nodes.len() as u32;
-        for &node in members {
-            // Modules of a loop take turns, so each needs memory of its own.
-            let mut scratch = BlockPool::after(self.pool.lines(), Sharing::ByLiveness);
-            self.pool.reserve(Self::scratch_lines(&self.recipe, node));
-            self.add(node, &mut scratch);
-        }
-        let late = late
-            .into_iter()
-            .filter_map(|value| {
-                let from = self.values.source(value)?;
-                let (from, to) = (self.values.place(from)?, self.values.place(value)?);
-                Some(self.late(value, from, to))
-            })
-            .collect();
-        let steps = std::mem::replace(&mut self.steps, before);
-        let nodes = (first..self.nodes.len() as u32).collect();
-        self.steps.push(always(Act::Loop(Box::new(Loop {
-            steps: steps.into(),
-            nodes,
-            late,
-        }))));
-        self.steps.append(&mut self.heard);
-        for index in self.kept.take().unwrap_or_default() {
-            self.release(index);
-            let value = self.values.value(index);
-            if value.late
-                && value.fit == Fit::AsIs
-                && is_own(&self.values, index)
-                && self.values.place(index).is_none()
-                && let Some(source) = self.values.source(index)
-            {
-                self.release(source);
-            }
         }
     }
 

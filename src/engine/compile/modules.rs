@@ -1,0 +1,222 @@
+//! Adding a module: what it reads and writes, and who listens to it.
+
+use weft_modules::routing::Term;
+use weft_modules::{BlockIndex, MAX_FRAMES, Operand, Voicing, Wanted, Width};
+
+use super::life::{life, vacancy};
+use super::tables::{add, always, sleeper};
+use super::values::Values;
+use super::{Builder, Fresh, Recipe};
+use crate::engine::buffers::BlockPool;
+use crate::engine::graph::Target;
+use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, Step};
+
+impl Builder<'_> {
+    /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
+    pub(super) fn scratch_lines(recipe: &Recipe<'_>, node: usize) -> u32 {
+        let node = &recipe.graph.nodes[node];
+        let ports = node.entry.spec.inputs.len() + node.entry.spec.params.len();
+        ports as u32 * BlockIndex::lines_for(node.width.lanes())
+    }
+
+    /// Has the cables into an input or param made ready for their sum.
+    fn mix(&mut self, readings: std::ops::Range<usize>, to: BlockIndex, port: usize) {
+        let first = self.tables.terms.len();
+        for at in readings {
+            let reading = self.values.reading(at);
+            let from = self.place(reading.value);
+            self.tables.terms.push(Term {
+                from,
+                mono: reading.mono,
+                gain: reading.wire.fade.gain,
+                start: reading.wire.fade.start,
+            });
+        }
+        self.tables.mixes.push(Mix {
+            terms: Range::since(first, &self.tables.terms),
+            to,
+            port: port as u32,
+        });
+    }
+
+    /// Adds a module. `scratch`: where its sums and params go.
+    pub(super) fn add(&mut self, node: usize, scratch: &mut BlockPool) {
+        let graph_node = &self.recipe.graph.nodes[node];
+        let (spec, width) = (&graph_node.entry.spec, graph_node.width);
+        let first_port = self.tables.operands.len();
+        let first_sum = self.tables.mixes.len();
+        for input in 0..spec.inputs.len() {
+            let readings = self.values.read_at_port(node, Target::Input(input));
+            let first = readings.clone().next().map(|at| self.values.reading(at));
+            let operand = match first {
+                None => Operand::Constant(0.0),
+                Some(reading) if reading.direct => Operand::Block(self.place(reading.value)),
+                Some(_) => {
+                    let to = scratch.take(width);
+                    self.mix(readings, to, input);
+                    Operand::Block(to)
+                }
+            };
+            self.tables.operands.push(operand);
+        }
+        let sums = Range::since(first_sum, &self.tables.mixes);
+        let (first_knob, first_modulated) = (self.tables.knobs.len(), self.tables.mixes.len());
+        for param in 0..spec.params.len() {
+            let readings = self.values.read_at_port(node, Target::Param(param));
+            let to = scratch.take(width);
+            self.tables.knobs.push(to);
+            if !readings.is_empty() {
+                self.mix(readings, to, param);
+            }
+        }
+        let knobs = Range::since(first_knob, &self.tables.knobs);
+        let modulated = Range::since(first_modulated, &self.tables.mixes);
+        let is_heard = spec.voicing == Voicing::HostOutput;
+        let is_read = |values: &Values, output| values.has_readers(values.output(node, output));
+        let wanted = Wanted::of(
+            (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
+        );
+        let first_output = self.tables.outputs.len();
+        for output in 0..spec.outputs.len() {
+            let place = self.pool.take(width);
+            self.values.put(self.values.output(node, output), place);
+            self.tables.outputs.push(place);
+        }
+        let outputs = Range::since(first_output, &self.tables.outputs);
+        let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
+        let (mut hush, mut hearing) = (HushIndex::NONE, None);
+        if may_rest {
+            hush = self.tables.hush();
+            for output in 0..spec.outputs.len() {
+                self.values.hush(self.values.output(node, output), hush);
+            }
+            let first = self.tables.hearing.len();
+            let readings = self.values.read_at(node).map(|at| self.values.reading(at));
+            let heard = readings.filter(|reading| matches!(reading.wire.target, Target::Input(_)));
+            let heard = heard.map(|reading| self.values.hush_of(reading.value));
+            self.tables.hearing.extend(heard);
+            let all = Range::since(first, &self.tables.hearing);
+            let is_known = |hush: &HushIndex| *hush != HushIndex::NONE;
+            hearing = Some(all).filter(|all| all.of(&self.tables.hearing).iter().all(is_known));
+        }
+        let place = self.nodes.len() as u32;
+        let domain = self.domains.of_nodes[node];
+        self.steps.push(Step {
+            sleeper: sleeper(domain),
+            act: Act::Run(Range::one(place)),
+        });
+        self.add_listeners(node, place, outputs, wanted, hush);
+        let fresh = match self.recipe.fresh {
+            Fresh::All => true,
+            Fresh::Nobody => false,
+            Fresh::Listed(fresh) => fresh.get(node).copied().unwrap_or(true),
+        };
+        let travels = if self.kept.is_some() {
+            spec.params.len()
+        } else {
+            0
+        };
+        let (instance, state) = if fresh {
+            life(graph_node, self.level, self.recipe.sample_rate)
+        } else {
+            vacancy()
+        };
+        // Those who are handed over bring the values of their params along.
+        let params = (0..spec.params.len()).map(|param| {
+            Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
+        });
+        self.tables.operands.extend(params);
+        let is_source = spec.voicing == Voicing::NoteSource;
+        let tables = &mut self.tables;
+        let is_plain = sums.is_empty() && modulated.is_empty() && !is_source && !may_rest;
+        self.nodes.push(Node {
+            is_plain,
+            takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
+            instance,
+            ports: Range::since(first_port, &tables.operands),
+            inputs: spec.inputs.len() as u32,
+            outputs,
+            sums,
+            modulated,
+            knobs,
+            travels: add(
+                &mut tables.travels,
+                std::iter::repeat_n([0.0; MAX_FRAMES], travels),
+            ),
+            read: wanted,
+            wanted,
+            sleeper: sleeper(domain),
+            may_rest,
+            hush,
+            hearing,
+            width,
+            is_source,
+            moving: false,
+            failed: false,
+            state: Box::new(state),
+        });
+        if self.kept.is_none() {
+            self.steps.append(&mut self.heard);
+        }
+        for at in self.values.read_at(node) {
+            self.release(self.values.reading(at).value);
+        }
+        for output in 0..spec.outputs.len() {
+            if !is_read(&self.values, output) {
+                self.release(self.values.output(node, output));
+            }
+        }
+    }
+
+    /// Adds the steps that listen to what a module gives: for those who sleep, and for the host.
+    fn add_listeners(
+        &mut self,
+        node: usize,
+        place: u32,
+        outputs: Range,
+        wanted: Wanted,
+        hush: HushIndex,
+    ) {
+        let graph_node = &self.recipe.graph.nodes[node];
+        let (spec, width) = (&graph_node.entry.spec, graph_node.width);
+        let domain = self.domains.of_nodes[node];
+        let is_source = spec.voicing == Voicing::NoteSource;
+        for output in 0..spec.outputs.len() {
+            let Some(&at) = outputs.of(&self.tables.outputs).get(output) else {
+                break;
+            };
+            let singers = sleeper(domain);
+            if width == Width::One && self.domains.leaving.contains(&(node, output)) {
+                let hush = self.hush_where(true, self.values.output(node, output));
+                self.steps.push(always(Act::Hear { at, singers, hush }));
+            }
+            let mut domains = self.domains.all.iter();
+            let watcher = domains.position(|domain| {
+                domain.source == node && domain.gates.contains(&output) && wanted.has(output)
+            });
+            if is_source && watcher.is_some() {
+                self.steps.push(Step {
+                    sleeper: sleeper(watcher),
+                    act: Act::Watch {
+                        node: place,
+                        width,
+                        gate: at,
+                    },
+                });
+            }
+        }
+        if spec.voicing == Voicing::HostOutput
+            && let [left, right] = *outputs.of(&self.tables.outputs)
+        {
+            let heard = graph_node.heard;
+            let term = |from| Term {
+                from,
+                mono: true,
+                gain: heard.gain,
+                start: heard.start,
+            };
+            let terms = Box::new([term(left), term(right)]);
+            self.heard.push(always(Act::Output { terms, hush }));
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The tables of a plan as they grow.
+
+use weft_modules::routing::Term;
+use weft_modules::{BlockIndex, MAX_FRAMES, Operand};
+
+use crate::engine::plan::{Act, Domain, Hush, HushIndex, Mix, Place, Range, Sleeper, Step, Tables};
+
+/// [`Tables`] in the making.
+#[derive(Default)]
+pub(super) struct Growing {
+    pub(super) operands: Vec<Operand>,
+    pub(super) outputs: Vec<BlockIndex>,
+    pub(super) mixes: Vec<Mix>,
+    pub(super) terms: Vec<Term>,
+    pub(super) heard: Vec<u32>,
+    pub(super) knobs: Vec<BlockIndex>,
+    pub(super) travels: Vec<[f32; MAX_FRAMES]>,
+    pub(super) domains: Vec<Domain>,
+    pub(super) shut: Vec<Place>,
+    pub(super) served: Vec<u32>,
+    pub(super) hushes: Vec<Hush>,
+    pub(super) hearing: Vec<HushIndex>,
+}
+
+impl Growing {
+    pub(super) fn finish(self) -> Tables {
+        Tables {
+            domains: self.domains.into(),
+            shut: self.shut.into(),
+            served: self.served.into(),
+            operands: self.operands.into(),
+            outputs: self.outputs.into(),
+            mixes: self.mixes.into(),
+            terms: self.terms.into(),
+            heard: self.heard.into(),
+            knobs: self.knobs.into(),
+            travels: self.travels.into(),
+            hushes: self.hushes.into(),
+            hearing: self.hearing.into(),
+        }
+    }
+
+    /// A new entry for blocks of whose silence something is known.
+    pub(super) fn hush(&mut self) -> HushIndex {
+        self.hushes.push(Hush::default());
+        HushIndex(self.hushes.len() as u32 - 1)
+    }
+}
+
+/// Adds entries to a table.
+pub(super) fn add<T>(table: &mut Vec<T>, entries: impl IntoIterator<Item = T>) -> Range {
+    let first = table.len();
+    table.extend(entries);
+    Range::since(first, table)
+}
+
+/// Who sleeps, in the numbers of the plan.
+pub(super) fn sleeper(domain: Option<usize>) -> Sleeper {
+    domain
+        .and_then(|domain| u16::try_from(domain).ok())
+        .map_or(Sleeper::NOBODY, Sleeper)
+}
+
+/// A step that is never left out.
+pub(super) fn always(act: Act) -> Step {
+    Step {
+        sleeper: Sleeper::NOBODY,
+        act,
+    }
+}
