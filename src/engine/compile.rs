@@ -252,9 +252,15 @@ impl<'a> Builder<'a> {
                 Unit::Loop(members) => self.add_loop(members),
             }
         }
+        let served = self.domains.served.iter().zip(&self.places_of_nodes);
+        let mut served: Vec<(usize, u32)> = served
+            .filter_map(|(domain, place)| Some(((*domain)?, *place)))
+            .collect();
+        served.sort_unstable();
         for (index, domain) in self.domains.all.iter().enumerate() {
-            let serves = |node: &usize| self.domains.served[*node] == Some(index);
-            let served = (0..self.domains.served.len()).filter(serves);
+            let first = served.partition_point(|(domain, _)| *domain < index);
+            let here = served[first..].iter();
+            let here = here.take_while(|(domain, _)| *domain == index);
             let places = domain.shut.iter().map(|(node, param)| Place {
                 node: self.places_of_nodes[*node],
                 param: *param as u32,
@@ -262,10 +268,7 @@ impl<'a> Builder<'a> {
             self.tables.domains.push(Domain {
                 source: self.places_of_nodes[domain.source],
                 shut: add(&mut self.tables.shut, places),
-                served: add(
-                    &mut self.tables.served,
-                    served.map(|node| self.places_of_nodes[node]),
-                ),
+                served: add(&mut self.tables.served, here.map(|(_, place)| *place)),
                 asleep: false,
             });
         }
