@@ -76,6 +76,63 @@ fn damping_of<V: Lanes>(resonance: V) -> V {
     exp2(resonance * -8.0)
 }
 
+/// Half of 1/Q, and what it alone decides of the shares of low: worked out once where the resonance
+/// does not move.
+#[derive(Clone, Copy)]
+struct Damping<V> {
+    half: V,
+    /// The factors of the corner's square and its powers in the band's share, without sigma.
+    straight: [V; 3],
+    /// The factor of the corner's square among those of sigma in the band's share.
+    damped: V,
+    /// The factor of the corner's square in the share of how far the band moves.
+    high: V,
+}
+
+impl<V: Lanes> Damping<V> {
+    /// From half of 1/Q.
+    #[inline(always)]
+    fn of(half: V) -> Self {
+        let square = half * half;
+        Damping {
+            half,
+            straight: [
+                linear(square, 0.129_707_82, 0.015_219_575),
+                linear(square, 0.004_764_905, 0.000_008_798_6),
+                linear(square, -0.000_864_277_3, -0.000_039_490_9),
+            ],
+            damped: linear(square, -0.024_994_474, -0.036_921_14),
+            high: linear(square, 0.014_310_535, 0.014_150_29),
+        }
+    }
+
+    /// The shares in low, besides the low itself, of the band and of how far it moves, in parts of
+    /// 2 a3 / 2 a2.
+    ///
+    /// Low is right at 0 by itself. How far the band moves, which is a share of high, sets the
+    /// shape, and the band the level: that fits, within 0.4 % up to a quarter of the frame rate and
+    /// 1.1 % above, the root of what is left of the circuit's squared magnitude at the meeting
+    /// point.
+    #[inline(always)]
+    fn low_ratio(&self, [.., square, sigma]: Ring<V>) -> [V; 2] {
+        let [first, second, third] = self.straight;
+        let straight = square.mul_add(square.mul_add(third, second), first);
+        let straight = square.mul_add(straight, V::splat(0.267_226_95));
+        let damped = square.mul_add(V::splat(0.003_443_366_6), self.damped);
+        let damped = square.mul_add(damped, V::splat(-0.109_385_24));
+        let band = sigma.mul_add(damped, straight);
+        let straight = square.mul_add(V::splat(0.000_850_77), self.high);
+        let straight = square.mul_add(straight, V::splat(-0.264_940_6));
+        let damped = square.mul_add(V::splat(-0.011_789_955), V::splat(-0.034_023_26));
+        [band, sigma.mul_add(damped, straight)]
+    }
+}
+
+#[inline(always)]
+fn linear<V: Lanes>(x: V, slope: f32, at_zero: f32) -> V {
+    x.mul_add(V::splat(slope), V::splat(at_zero))
+}
+
 /// What moves the filter.
 #[derive(Clone, Copy)]
 struct Knobs<'a, V> {
@@ -132,6 +189,21 @@ fn squared_ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
     [pull, gain, push, corner, square, sigma]
 }
 
+/// The [`squared_ring`] and the [`Damping::low_ratio`] at a corner and damping.
+#[inline(always)]
+fn up_to_root<V: Lanes>((corner, damping): (V, Damping<V>)) -> (Ring<V>, [V; 2]) {
+    let ring = squared_ring(corner, damping.half);
+    (ring, damping.low_ratio(ring))
+}
+
+/// The [`ring`] and the [`Damping::low_ratio`] at a corner and damping.
+#[inline(always)]
+fn rooted<V: Lanes>(at: (V, Damping<V>)) -> (Ring<V>, [V; 2]) {
+    let (mut ring, ratio) = up_to_root(at);
+    ring[GAIN] = ring[GAIN].sqrt();
+    (ring, ratio)
+}
+
 /// What the other outputs than low need besides the ring: 1 / (2 a2), and the squared magnitude of
 /// the filter's poles at the meeting point, over that of the circuit's.
 type Poles<V> = [V; 2];
@@ -158,39 +230,10 @@ fn wants_poles(wanted: Wanted) -> bool {
     )
 }
 
-/// The shares in low, besides the low itself, of the band and of how far it moves, and what both
-/// are in parts of.
-///
-/// Low is right at 0 by itself. How far the band moves, which is a share of high, sets the shape,
-/// and the band the level: that fits, within 0.4 % up to a quarter of the frame rate and 1.1 %
-/// above, the root of what is left of the circuit's squared magnitude at the meeting point.
+/// The two shares of [`Damping::low_ratio`], and what they are in parts of.
 #[inline(always)]
-fn low_shares<V: Lanes>(ring: Ring<V>) -> [V; 3] {
-    let [band, high] = low_ratio(ring);
-    let [_, gain, push, ..] = ring;
+fn low_shares<V: Lanes>([_, gain, push, ..]: Ring<V>, [band, high]: [V; 2]) -> [V; 3] {
     [band, high, push / gain]
-}
-
-/// The first two of [`low_shares`], which do without 2 a2.
-#[inline(always)]
-fn low_ratio<V: Lanes>([.., square, sigma]: Ring<V>) -> [V; 2] {
-    let straight = polynomial(square, [-0.264_940_6, 0.014_150_29, 0.000_850_77]);
-    let damped = square.mul_add(V::splat(-0.011_789_955), V::splat(-0.034_023_26));
-    let high = sigma.mul_add(sigma.mul_add(V::splat(0.014_310_535), damped), straight);
-    let straight = polynomial(
-        square,
-        [
-            0.267_226_95,
-            0.015_219_575,
-            0.000_008_798_6,
-            -0.000_039_490_9,
-        ],
-    );
-    let damped = polynomial(square, [-0.109_385_24, -0.036_921_14, 0.003_443_366_6]);
-    let curved = polynomial(square, [0.129_707_82, 0.004_764_905, -0.000_864_277_3]);
-    let curved = sigma.mul_add(V::splat(-0.024_994_474), curved);
-    let band = sigma.mul_add(sigma.mul_add(curved, damped), straight);
-    [band, high]
 }
 
 /// What high and notch are before they are tilted, over the bare ones, at frequency 0.
@@ -335,7 +378,7 @@ struct Shares<V> {
 impl<V: Lanes> Shares<V> {
     /// Those of outputs that are not read are 0.
     #[inline(always)]
-    fn of(ring: Ring<V>, wanted: Wanted) -> Self {
+    fn of(ring: Ring<V>, damping: V, wanted: Wanted) -> Self {
         let zero = V::splat(0.0);
         let mut shares = Shares {
             poles: [zero; 2],
@@ -347,7 +390,7 @@ impl<V: Lanes> Shares<V> {
             all_pass: zero,
         };
         if wanted.has(LOW) {
-            shares.low = low_shares(ring);
+            shares.low = low_shares(ring, Damping::of(damping).low_ratio(ring));
         }
         if !wants_poles(wanted) {
             return shares;
@@ -423,7 +466,7 @@ impl<V: Lanes> Svf<V> {
             wanted,
             damping,
             ring,
-            shares: Shares::of(ring, wanted),
+            shares: Shares::of(ring, damping, wanted),
         };
         self.held = Some(held);
         held
@@ -467,7 +510,7 @@ impl<V: Lanes> Svf<V> {
                     outputs,
                 );
             } else {
-                stage.tabulate(knobs, start, end - start);
+                stage.tabulate(wanted, knobs, start, end - start);
                 self.stage(
                     wanted,
                     &mut stage,
@@ -483,7 +526,7 @@ impl<V: Lanes> Svf<V> {
     }
 
     /// All frames of a call in which low is all that is read. Of many voices each frame fills a
-    /// vector. What leads up to the root is worked out a frame ahead, so that little waits for it.
+    /// vector.
     #[inline(always)]
     fn low_of_many(
         &mut self,
@@ -492,9 +535,9 @@ impl<V: Lanes> Svf<V> {
         held: Option<(Ring<V>, Shares<V>)>,
         low: &mut [V],
     ) {
-        let mut last = [self.last.band, self.last.low];
-        let mut now = [self.band, self.low];
         if let Some((ring, shares)) = held {
+            let mut last = [self.last.band, self.last.low];
+            let mut now = [self.band, self.low];
             let mut inputs = [V::splat(0.0); EIGHT];
             for (eight, low) in low.chunks_mut(EIGHT).enumerate() {
                 copy_audio(input, eight * EIGHT, &mut inputs);
@@ -504,23 +547,49 @@ impl<V: Lanes> Svf<V> {
                     *low = low_pass(shares.low, [last[0], now[0]], [last[1], now[1]]);
                 }
             }
+            [self.band, self.low] = now;
+            [self.last.band, self.last.low] = last;
+        } else if let Some(damping) = knobs.damping {
+            let damping = Damping::of(damping);
+            self.low_of_moving(
+                input,
+                #[inline(always)]
+                |frame| (knobs.corner.at(frame), damping),
+                low,
+            );
         } else {
-            let ahead = |frame| {
-                let [corner, damping] = knobs.at(frame);
-                let ring = squared_ring(corner, damping);
-                (ring, low_ratio(ring))
-            };
-            let mut next = ahead(0);
-            for (frame, low) in low.iter_mut().enumerate() {
-                let (mut ring, [band, high]) = next;
-                next = ahead(frame + 1);
-                ring[GAIN] = ring[GAIN].sqrt();
-                last = now;
-                now = integrate(ring, audio_at(input, frame), last[0], last[1]);
-                let [_, gain, push, ..] = ring;
-                let shares = [band, high, push / gain];
-                *low = low_pass(shares, [last[0], now[0]], [last[1], now[1]]);
-            }
+            self.low_of_moving(
+                input,
+                #[inline(always)]
+                |frame| {
+                    let [corner, damping] = knobs.at(frame);
+                    (corner, Damping::of(damping))
+                },
+                low,
+            );
+        }
+    }
+
+    /// As [`Svf::low_of_many`], where the corner moves. What leads up to the root is worked out a
+    /// frame ahead, so that little waits for it.
+    #[inline(always)]
+    fn low_of_moving(
+        &mut self,
+        input: Signal<'_, V>,
+        at: impl Fn(usize) -> (V, Damping<V>),
+        low: &mut [V],
+    ) {
+        let mut last = [self.last.band, self.last.low];
+        let mut now = [self.band, self.low];
+        let mut next = up_to_root(at(0));
+        for (frame, low) in low.iter_mut().enumerate() {
+            let (mut ring, ratio) = next;
+            next = up_to_root(at(frame + 1));
+            ring[GAIN] = ring[GAIN].sqrt();
+            last = now;
+            now = integrate(ring, audio_at(input, frame), last[0], last[1]);
+            let shares = low_shares(ring, ratio);
+            *low = low_pass(shares, [last[0], now[0]], [last[1], now[1]]);
         }
         [self.band, self.low] = now;
         [self.last.band, self.last.low] = last;
@@ -538,11 +607,11 @@ impl<V: Lanes> Svf<V> {
             .corner
             .write(0, &mut corners.as_flattened_mut()[..frames]);
         if let Some(damping) = knobs.damping {
-            let damping = V::Wide::splat(damping.sum());
+            let damping = Damping::of(V::Wide::splat(damping.sum()));
             return self.eights(
                 &inputs,
                 #[inline(always)]
-                |eight| ring(wide(&corners[eight]), damping),
+                |eight| (wide(&corners[eight]), damping),
                 low,
             );
         }
@@ -555,7 +624,10 @@ impl<V: Lanes> Svf<V> {
         self.eights(
             &inputs,
             #[inline(always)]
-            |eight| ring(wide(&corners[eight]), damping_of(wide(&resonances[eight]))),
+            |eight| {
+                let damping = Damping::of(damping_of(wide(&resonances[eight])));
+                (wide(&corners[eight]), damping)
+            },
             low,
         );
     }
@@ -565,12 +637,12 @@ impl<V: Lanes> Svf<V> {
     fn eights(
         &mut self,
         inputs: &[[V; EIGHT]; EIGHTS],
-        ring: impl Fn(usize) -> Ring<V::Wide>,
+        at: impl Fn(usize) -> (V::Wide, Damping<V::Wide>),
         low: &mut [V],
     ) {
         let frames = low.len().min(MAX_FRAMES);
         // By turns, so that the integrators read what is in memory already.
-        let mut rings = [ring(0); 2];
+        let mut rings = [rooted(at(0)); 2];
         let mut shares = [V::Wide::splat(0.0); 3];
         // The integrators before each frame, and after the last.
         let mut bands = [V::splat(0.0); MAX_FRAMES + 1];
@@ -580,15 +652,15 @@ impl<V: Lanes> Svf<V> {
         let eights = frames.div_ceil(EIGHT);
         for (eight, inputs) in inputs.iter().enumerate().take(eights) {
             if eight + 1 < eights {
-                rings[(eight + 1) % 2] = ring(eight + 1);
+                rings[(eight + 1) % 2] = rooted(at(eight + 1));
             }
-            let now = &rings[eight % 2];
+            let (now, ratio) = &rings[eight % 2];
             for (frame, input) in inputs.iter().enumerate() {
-                let at = now.each_ref().map(
+                let ring = now.each_ref().map(
                     #[inline(always)]
                     |row| V::splat(row.lane(frame)),
                 );
-                [next_band, next_low] = integrate(at, *input, next_band, next_low);
+                [next_band, next_low] = integrate(ring, *input, next_band, next_low);
                 let after = eight * EIGHT + frame + 1;
                 (bands[after], lows[after]) = (next_band, next_low);
             }
@@ -596,7 +668,7 @@ impl<V: Lanes> Svf<V> {
             if let Some(last) = eight.checked_sub(1) {
                 write_low(shares, &bands, &lows, last, low);
             }
-            shares = low_shares(*now);
+            shares = low_shares(*now, *ratio);
         }
         if let Some(last) = eights.checked_sub(1) {
             write_low(shares, &bands, &lows, last, low);
@@ -619,6 +691,7 @@ impl<V: Lanes> Svf<V> {
         let count = low.len().min(N - 1);
         let Stage {
             rows,
+            ratios,
             inputs,
             bands,
             lows,
@@ -637,7 +710,7 @@ impl<V: Lanes> Svf<V> {
             for (frame, out) in low[..count].iter_mut().enumerate() {
                 let shares = match held {
                     Some(held) => held.low,
-                    None => low_shares(at(rows, frame)),
+                    None => low_shares(at(rows, frame), column(ratios, frame)),
                 };
                 *out = low_pass(shares, pair(bands, frame), pair(lows, frame));
             }
@@ -717,6 +790,8 @@ impl<V: Lanes> Svf<V> {
 struct Stage<V, const N: usize> {
     /// Each part of the ring, frame by frame.
     rows: [[V; N]; RING],
+    /// Both shares of [`Damping::low_ratio`], frame by frame, where low is read.
+    ratios: [[V; N]; 2],
     inputs: [V; N],
     /// The integrators before each frame, and after the last.
     bands: [V; N],
@@ -729,17 +804,19 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
         let none = [V::splat(0.0); N];
         Stage {
             rows: [none; RING],
+            ratios: [none; 2],
             inputs: none,
             bands: none,
             lows: none,
         }
     }
 
-    /// Works out the ring of the `count` frames from `start`.
+    /// Works out the ring of the `count` frames from `start`, and the ratios where low is read.
     #[inline(always)]
-    fn tabulate(&mut self, knobs: Knobs<'_, V>, start: usize, count: usize) {
+    fn tabulate(&mut self, wanted: Wanted, knobs: Knobs<'_, V>, start: usize, count: usize) {
         let count = count.min(N - 1);
         let [pulls, gains, pushes, corners, squares, sigmas] = &mut self.rows;
+        let [bands, highs] = &mut self.ratios;
         knobs.corner.write(start, &mut corners[..count]);
         if let Some(damping) = knobs.damping {
             for frame in 0..count {
@@ -747,14 +824,28 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
                 (pulls[frame], gains[frame], pushes[frame]) = (pull, gain, push);
                 (squares[frame], sigmas[frame]) = (square, sigma);
             }
+            if wanted.has(LOW) {
+                let damping = Damping::of(damping);
+                for frame in 0..count {
+                    let ring = column(&self.rows, frame);
+                    [bands[frame], highs[frame]] = damping.low_ratio(ring);
+                }
+            }
         } else {
             let mut dampings = [V::splat(0.0); N];
             copy(knobs.resonance, start, &mut dampings[..count]);
             for frame in 0..count {
-                let [pull, gain, push, _, square, sigma] =
-                    ring(corners[frame], damping_of(dampings[frame]));
+                let damping = damping_of(dampings[frame]);
+                let [pull, gain, push, _, square, sigma] = ring(corners[frame], damping);
                 (pulls[frame], gains[frame], pushes[frame]) = (pull, gain, push);
                 (squares[frame], sigmas[frame]) = (square, sigma);
+                dampings[frame] = damping;
+            }
+            if wanted.has(LOW) {
+                for frame in 0..count {
+                    let ring = column(&self.rows, frame);
+                    [bands[frame], highs[frame]] = Damping::of(dampings[frame]).low_ratio(ring);
+                }
             }
         }
     }

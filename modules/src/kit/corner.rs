@@ -78,7 +78,7 @@ pub struct Corner<'a, V> {
     cutoff: Signal<'a, V>,
     pitch: Signal<'a, V>,
     track: Signal<'a, V>,
-    /// 2^(pitch * track) if it does not move.
+    /// Radians per frame of 1 Hz of cutoff if the pitch does not move it.
     ratio: Option<V>,
     scale: f32,
     highest: f32,
@@ -102,9 +102,9 @@ impl<'a, V: Lanes> Corner<'a, V> {
             let octaves = pitch * track;
             // Mostly nothing moves it, and what comes of that need not be waited for.
             ratio = Some(if octaves.abs().le(V::splat(0.0)).all() {
-                V::splat(1.0)
+                V::splat(scale)
             } else {
-                exp2(octaves)
+                exp2(octaves) * scale
             });
         }
         Corner {
@@ -119,7 +119,13 @@ impl<'a, V: Lanes> Corner<'a, V> {
 
     #[inline(always)]
     fn angle(&self, cutoff: V, ratio: V) -> V {
-        (cutoff * ratio * self.scale).clamp(LOWEST, self.highest)
+        (cutoff * ratio).clamp(LOWEST, self.highest)
+    }
+
+    /// Radians per frame of 1 Hz of cutoff at a pitch.
+    #[inline(always)]
+    fn ratio(&self, pitch: V, track: V) -> V {
+        exp2(pitch * track) * self.scale
     }
 
     /// The corner of the whole call if nothing moves it.
@@ -136,7 +142,7 @@ impl<'a, V: Lanes> Corner<'a, V> {
     pub fn at(&self, frame: usize) -> V {
         let ratio = match self.ratio {
             Some(ratio) => ratio,
-            None => exp2(self.pitch.at(frame) * self.track.at(frame)),
+            None => self.ratio(self.pitch.at(frame), self.track.at(frame)),
         };
         self.angle(self.cutoff.at(frame), ratio)
     }
@@ -155,12 +161,12 @@ impl<'a, V: Lanes> Corner<'a, V> {
             (Signal::Frames(pitch), Signal::Constant(track)) => {
                 let pitch = pitch.get(start..).unwrap_or_default();
                 for (angle, pitch) in out.iter_mut().zip(pitch) {
-                    *angle = self.angle(*angle, exp2(*pitch * track));
+                    *angle = self.angle(*angle, self.ratio(*pitch, track));
                 }
             }
             (pitch, track) => {
                 for (frame, angle) in (start..).zip(out) {
-                    *angle = self.angle(*angle, exp2(pitch.at(frame) * track.at(frame)));
+                    *angle = self.angle(*angle, self.ratio(pitch.at(frame), track.at(frame)));
                 }
             }
         }
@@ -178,7 +184,7 @@ impl<'a, V: Lanes> Corner<'a, V> {
             let pitch = gather(self.pitch, start);
             let track = gather(self.track, start);
             for (angle, (pitch, track)) in angles.iter_mut().zip(pitch.into_iter().zip(track)) {
-                *angle = self.angle(*angle, exp2(pitch * track));
+                *angle = self.angle(*angle, self.ratio(pitch, track));
             }
         }
         angles
