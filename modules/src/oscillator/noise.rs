@@ -99,20 +99,28 @@ impl<V: Lanes> Module<V, 0, 1, 3> for Noise<V> {
                 *state = state.mul_add(V::splat(pole), *white);
             }
             // Summed as a tree, which has less waiting in it than a chain.
-            let parts: [V; POLES] =
-                core::array::from_fn(|index| self.pink[index] * self.pink_shape.shares[index]);
-            let parts: [V; POLES / 2] =
-                core::array::from_fn(|index| parts[index] + parts[index + POLES / 2]);
+            let mut parts = self.pink;
+            for (part, pink_share) in parts.iter_mut().zip(self.pink_shape.shares) {
+                *part *= V::splat(pink_share);
+            }
+            let (left, right) = parts.split_at_mut(POLES / 2);
+            for (left, right) in left.iter_mut().zip(right) {
+                *left += *right;
+            }
             *pink = (parts[0] + parts[2]) + (parts[1] + parts[3]);
             self.brown = self.brown.mul_add(pole, self.last.mul_add(zero, *white));
             self.last = *white;
             *brown = self.brown * share;
         }
         let mut scratch = [V::splat(0.0); MAX_FRAMES];
-        let gain = level.map(&mut scratch, |level| {
-            let silent = level.le(V::splat(-60.0));
-            silent.select(V::splat(0.0), db_to_gain(level))
-        });
+        let gain = level.map(
+            &mut scratch,
+            #[inline(always)]
+            |level| {
+                let silent = level.le(V::splat(-60.0));
+                silent.select(V::splat(0.0), db_to_gain(level))
+            },
+        );
         let frames = white.iter_mut().zip(pink.iter_mut()).zip(brown.iter_mut());
         for (frame, ((white, pink), brown)) in frames.enumerate() {
             let gain = gain.at(frame);

@@ -19,6 +19,21 @@ pub struct Slew<V: Lanes> {
     sample_rate: f32,
 }
 
+/// What a linear slew moves in a frame.
+#[inline(always)]
+fn linear<V: Lanes>(time: V, sample_rate: f32) -> V {
+    // No time at all is a step no input exceeds.
+    V::splat(1.0) / (time * sample_rate).max(V::splat(1e-30))
+}
+
+/// The share of the way that an exponential slew moves in a frame: 1 - exp(-1 / frames), exact for
+/// long times too.
+#[inline(always)]
+fn exponential<V: Lanes>(time: V, sample_rate: f32) -> V {
+    let frames = (time * sample_rate).max(V::splat(1e-3));
+    -exp2_minus_1(V::splat(-core::f32::consts::LOG2_E) / frames)
+}
+
 impl<V: Lanes> Slew<V> {
     #[inline(always)]
     fn add(&mut self, movement: V) -> V {
@@ -87,21 +102,21 @@ impl<V: Lanes> Module<V, 1, 3, 1> for Slew<V> {
         [out]: Out<'_, V, 1>,
     ) {
         let zero = V::splat(0.0);
-        let one = V::splat(1.0);
         let sample_rate = self.sample_rate;
-        // No time at all is a step no input exceeds.
-        let linear = |time: V| one / (time * sample_rate).max(V::splat(1e-30));
-        // 1 - exp(-1 / frames), exact for long times too.
-        let exponential = |time: V| {
-            -exp2_minus_1(
-                V::splat(-core::f32::consts::LOG2_E) / (time * sample_rate).max(V::splat(1e-3)),
-            )
-        };
         let mut scratch = [[zero; MAX_FRAMES]; 2];
         for (stretch, shape) in stretches(shape, cx.frames) {
             let [up, down] = &mut scratch;
             if shape == EXPONENTIAL {
-                let (up, down) = (rise.map(up, exponential), fall.map(down, exponential));
+                let up = rise.map(
+                    up,
+                    #[inline(always)]
+                    |time| exponential(time, sample_rate),
+                );
+                let down = fall.map(
+                    down,
+                    #[inline(always)]
+                    |time| exponential(time, sample_rate),
+                );
                 for frame in stretch {
                     // Limited so that even a leap across all floats stays finite.
                     let way = (input.at(frame) - self.out).clamp(-1e38, 1e38);
@@ -109,7 +124,16 @@ impl<V: Lanes> Module<V, 1, 3, 1> for Slew<V> {
                     out[frame] = self.add(way * share);
                 }
             } else {
-                let (up, down) = (rise.map(up, linear), fall.map(down, linear));
+                let up = rise.map(
+                    up,
+                    #[inline(always)]
+                    |time| linear(time, sample_rate),
+                );
+                let down = fall.map(
+                    down,
+                    #[inline(always)]
+                    |time| linear(time, sample_rate),
+                );
                 for frame in stretch {
                     let way = input.at(frame) - self.out;
                     let step = way.min(up.at(frame)).max(-down.at(frame));
