@@ -194,7 +194,7 @@ impl<V: Lanes> Phasor<V> {
         })
     }
 
-    /// Moves on by a call, whatever happens in it, and tells `moving`, which must be new.
+    /// Moves on by a call, whatever happens in it, and tells `moving`.
     #[inline(always)]
     pub fn moving(&mut self, frames: usize, controls: Controls<'_, V>, moving: &mut Moving<V>) {
         let Controls {
@@ -206,6 +206,8 @@ impl<V: Lanes> Phasor<V> {
             sync,
         } = controls;
         let frames = frames.min(MAX_FRAMES);
+        moving.restarts = 0;
+        moving.places = None;
         let steps = &mut moving.steps[..frames];
         match (settled(pitch), settled(fine)) {
             (Signal::Constant(pitch), Signal::Constant(fine)) => {
@@ -448,7 +450,7 @@ impl Stretch {
 }
 
 impl<V: Lanes> Moving<V> {
-    /// Room for a call. It is filled in place, because it is large.
+    /// Room for a call, to be kept: clearing it costs more than what it is for.
     #[inline(always)]
     #[expect(
         clippy::new_without_default,

@@ -21,6 +21,7 @@ const SYNC: usize = 1;
 pub struct Pulse<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
+    moving: Moving<V>,
     last_width: V,
 }
 
@@ -68,6 +69,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
         Pulse {
             phasor: Phasor::new(setup.sample_rate),
             breaks: Breaks::new(),
+            moving: Moving::new(),
             last_width: V::splat(0.0),
         }
     }
@@ -110,12 +112,11 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
                 self.draw_steady(steady, width, out);
             }
             None => {
-                let mut moving = Moving::new();
-                self.phasor.moving(cx.frames, controls, &mut moving);
+                self.phasor.moving(cx.frames, controls, &mut self.moving);
                 if cx.wanted.has(SYNC) {
-                    moving.write_sync(sync_out);
+                    self.moving.write_sync(sync_out);
                 }
-                self.draw_moving(&moving, width, out);
+                self.draw_moving(width, out);
             }
         }
         self.breaks.correct(out);
@@ -179,8 +180,8 @@ impl<V: Lanes> Pulse<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, width: Signal<'_, V>, out: &mut [V]) {
-        for (frame, (out, phase)) in out.iter_mut().zip(&moving.phases).enumerate() {
+    fn draw_moving(&mut self, width: Signal<'_, V>, out: &mut [V]) {
+        for (frame, (out, phase)) in out.iter_mut().zip(&self.moving.phases).enumerate() {
             *out = naive(*phase, width.at(frame));
         }
         let Some(last) = out.len().checked_sub(1) else {
@@ -188,34 +189,35 @@ impl<V: Lanes> Pulse<V> {
         };
         // The width one frame before each, so that frames can be looked at in any order.
         let mut before = [self.last_width; MAX_FRAMES];
-        if moving.first > 0 {
+        if self.moving.first > 0 {
             before[0] = width.at(0);
         }
         for (frame, before) in before.iter_mut().enumerate().skip(1).take(last) {
             *before = width.at(frame - 1);
         }
         self.last_width = width.at(last);
-        let events = moving.events(
+        let events = self.moving.events(
             out.len(),
             #[inline(always)]
-            |frame| falls(moving, frame, before[frame], width.at(frame)).any(),
+            |frame| falls(&self.moving, frame, before[frame], width.at(frame)).any(),
         );
         each(
             events,
             #[inline(always)]
             |frame| {
                 let (was, is) = (before[frame], width.at(frame));
-                let breaks = moving.breaks(frame) | falls(moving, frame, was, is);
+                let breaks = self.moving.breaks(frame) | falls(&self.moving, frame, was, is);
                 let (was, is) = (was.to_phase(), is.to_phase());
                 for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                    self.lane_breaks(moving, frame, lane, was.lane(lane), is.lane(lane));
+                    self.lane_breaks(frame, lane, was.lane(lane), is.lane(lane));
                 }
             },
         );
     }
 
     #[inline(always)]
-    fn lane_breaks(&mut self, moving: &Moving<V>, frame: usize, lane: usize, was: u32, is: u32) {
+    fn lane_breaks(&mut self, frame: usize, lane: usize, was: u32, is: u32) {
+        let moving = &self.moving;
         let (stretch, after) = moving.stretches(frame, lane);
         let drift = i64::from(is) - i64::from(was);
         let late_drift = (drift as f32 * stretch.end) as i64;

@@ -14,6 +14,7 @@ const SYNC: usize = 1;
 pub struct Saw<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
+    moving: Moving<V>,
 }
 
 impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
@@ -53,6 +54,7 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
         Saw {
             phasor: Phasor::new(setup.sample_rate),
             breaks: Breaks::new(),
+            moving: Moving::new(),
         }
     }
 
@@ -85,12 +87,11 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
                 self.draw_steady(steady, out);
             }
             None => {
-                let mut moving = Moving::new();
-                self.phasor.moving(cx.frames, controls, &mut moving);
+                self.phasor.moving(cx.frames, controls, &mut self.moving);
                 if cx.wanted.has(SYNC) {
-                    moving.write_sync(sync_out);
+                    self.moving.write_sync(sync_out);
                 }
-                self.draw_moving(&moving, out);
+                self.draw_moving(out);
             }
         }
     }
@@ -159,8 +160,9 @@ impl<V: Lanes> Saw<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, out: &mut [V]) {
-        self.start(moving.first, moving.before, moving.steps[0]);
+    fn draw_moving(&mut self, out: &mut [V]) {
+        self.start(self.moving.first, self.moving.before, self.moving.steps[0]);
+        let moving = &self.moving;
         let events = moving.events(
             out.len(),
             #[inline(always)]

@@ -23,6 +23,7 @@ const MOST: f32 = 4_096.0;
 pub struct Sine<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
+    moving: Moving<V>,
     /// The last two frames of the wave, the newest first.
     last: [V; 2],
     last_shift: V,
@@ -80,6 +81,7 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
         Sine {
             phasor: Phasor::new(setup.sample_rate),
             breaks: Breaks::new(),
+            moving: Moving::new(),
             last: [V::splat(0.0); 2],
             last_shift: V::splat(0.0),
         }
@@ -163,12 +165,11 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
                 self.finish(pure, feedback, out);
             }
             None => {
-                let mut moving = Moving::new();
-                self.phasor.moving(cx.frames, controls, &mut moving);
+                self.phasor.moving(cx.frames, controls, &mut self.moving);
                 if cx.wanted.has(SYNC) {
-                    moving.write_sync(sync_out);
+                    self.moving.write_sync(sync_out);
                 }
-                let places = moving.phases.iter().zip(&moving.steps);
+                let places = self.moving.phases.iter().zip(&self.moving.steps);
                 match shift {
                     Signal::Constant(shift) => {
                         for (out, (phase, step)) in out.iter_mut().zip(places) {
@@ -187,7 +188,7 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
                     }
                 }
                 self.finish(pure, feedback, out);
-                self.restart(&moving, shift);
+                self.restart(shift);
             }
         }
         self.last_shift = shift.at(cx.frames.saturating_sub(1));
@@ -237,7 +238,8 @@ impl<V: Lanes> Sine<V> {
 
     /// Corrects the jumps of restarts.
     #[inline(always)]
-    fn restart(&mut self, moving: &Moving<V>, shift: Signal<'_, V>) {
+    fn restart(&mut self, shift: Signal<'_, V>) {
+        let moving = &self.moving;
         each(
             moving.restarts,
             #[inline(always)]

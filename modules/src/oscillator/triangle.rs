@@ -26,6 +26,7 @@ const LEAP: f32 = 0.25;
 pub struct Triangle<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
+    moving: Moving<V>,
     last_symmetry: V,
     /// Where the wave turned down in the last frame, and its slope there.
     last_peak: V,
@@ -77,6 +78,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
         Triangle {
             phasor: Phasor::new(setup.sample_rate),
             breaks: Breaks::new(),
+            moving: Moving::new(),
             last_symmetry: none,
             last_peak: none,
             last_slope: none,
@@ -126,12 +128,11 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
                 self.draw_steady(steady, symmetry, out);
             }
             None => {
-                let mut moving = Moving::new();
-                self.phasor.moving(cx.frames, controls, &mut moving);
+                self.phasor.moving(cx.frames, controls, &mut self.moving);
                 if cx.wanted.has(SYNC) {
-                    moving.write_sync(sync_out);
+                    self.moving.write_sync(sync_out);
                 }
-                self.draw_moving(&moving, symmetry, out);
+                self.draw_moving(symmetry, out);
             }
         }
         self.breaks.correct(out);
@@ -245,7 +246,7 @@ impl<V: Lanes> Triangle<V> {
     }
 
     #[inline(always)]
-    fn draw_moving(&mut self, moving: &Moving<V>, symmetry: Signal<'_, V>, out: &mut [V]) {
+    fn draw_moving(&mut self, symmetry: Signal<'_, V>, out: &mut [V]) {
         let (none, late) = (V::splat(0.0), V::splat(-self.breaks.delay()));
         let frames = out.len().min(MAX_FRAMES);
         let Some(last) = frames.checked_sub(1) else {
@@ -258,18 +259,23 @@ impl<V: Lanes> Triangle<V> {
         // The slope at each frame, and its change one frame before.
         let mut slopes = [none; MAX_FRAMES];
         let mut changes = [none; MAX_FRAMES];
-        for (frame, (at, step)) in peaks.iter_mut().zip(&moving.steps).take(frames).enumerate() {
+        for (frame, (at, step)) in peaks
+            .iter_mut()
+            .zip(&self.moving.steps)
+            .take(frames)
+            .enumerate()
+        {
             *at = peak(symmetry.at(frame), *step);
         }
         before[1..frames].copy_from_slice(&peaks[..last]);
-        if moving.first > 0 {
+        if self.moving.first > 0 {
             before[0] = peaks[0];
         }
         for frame in 0..frames {
             let (was, is) = (before[frame], peaks[frame]);
             let leaps = (is - was).abs().gt(room(was).min(room(is)) * LEAP);
             starts[frame] = leaps.select(is, was);
-            let (phase, step) = (moving.phases[frame], moving.steps[frame]);
+            let (phase, step) = (self.moving.phases[frame], self.moving.steps[frame]);
             let (value, slope) = naive(phase, step, is, is - starts[frame]);
             out[frame] = slope.mul_add(late, value);
             slopes[frame] = slope;
@@ -278,8 +284,8 @@ impl<V: Lanes> Triangle<V> {
         for frame in 0..frames {
             let drift = peaks[frame] - starts[frame];
             changes[frame] = naive(
-                moving.previous(frame),
-                moving.steps[frame],
+                self.moving.previous(frame),
+                self.moving.steps[frame],
                 starts[frame],
                 drift,
             )
@@ -287,15 +293,15 @@ impl<V: Lanes> Triangle<V> {
             last_slope = slopes[frame];
         }
         (self.last_peak, self.last_slope) = (peaks[last], last_slope);
-        if moving.first > 0 {
-            let (value, slope) = naive(moving.phases[0], moving.steps[0], peaks[0], none);
+        if self.moving.first > 0 {
+            let (value, slope) = naive(self.moving.phases[0], self.moving.steps[0], peaks[0], none);
             self.breaks.start(value, slope);
         }
-        let events = moving.events(
+        let events = self.moving.events(
             frames,
             #[inline(always)]
             |frame| {
-                let highs = highs(moving, frame, starts[frame], peaks[frame]);
+                let highs = highs(&self.moving, frame, starts[frame], peaks[frame]);
                 let leaps = (starts[frame] - before[frame]).abs().gt(none);
                 (self.breaks.is_sudden(changes[frame]) | highs | leaps).any()
             },
@@ -306,7 +312,7 @@ impl<V: Lanes> Triangle<V> {
             |frame| {
                 let leaping = (starts[frame] - before[frame]).abs().gt(none);
                 if leaping.any() {
-                    let (phase, step) = (moving.previous(frame), moving.steps[frame]);
+                    let (phase, step) = (self.moving.previous(frame), self.moving.steps[frame]);
                     let leap = naive(phase, step, starts[frame], none).0
                         - naive(phase, step, before[frame], none).0;
                     for lane in (0..V::COUNT).filter(|lane| leaping.lane(*lane)) {
@@ -314,11 +320,10 @@ impl<V: Lanes> Triangle<V> {
                     }
                 }
                 self.breaks.turn(frame, changes[frame]);
-                let breaks =
-                    moving.breaks(frame) | highs(moving, frame, starts[frame], peaks[frame]);
+                let breaks = self.moving.breaks(frame)
+                    | highs(&self.moving, frame, starts[frame], peaks[frame]);
                 for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
                     self.lane_breaks(
-                        moving,
                         frame,
                         lane,
                         starts[frame].lane(lane),
@@ -330,7 +335,8 @@ impl<V: Lanes> Triangle<V> {
     }
 
     #[inline(always)]
-    fn lane_breaks(&mut self, moving: &Moving<V>, frame: usize, lane: usize, was: f32, is: f32) {
+    fn lane_breaks(&mut self, frame: usize, lane: usize, was: f32, is: f32) {
+        let moving = &self.moving;
         let (stretch, after) = moving.stretches(frame, lane);
         let (drift, step) = (is - was, moving.steps[frame].lane(lane));
         let peak_at = |age: f32| is - drift * age;
