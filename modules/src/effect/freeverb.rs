@@ -1,9 +1,12 @@
 //! The reverb that everyone has heard.
 
+use core::marker::PhantomData;
+
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::corner::copy;
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
+use crate::kit::quad;
 use crate::kit::settled::settled;
 use crate::kit::switch::is_on;
 use crate::lanes::{LaneMask, Lanes};
@@ -29,189 +32,217 @@ const FREEZING: f32 = 0.01;
 const LOUDEST: f32 = 1e6;
 
 /// A ring of samples that is read as long after it was written as it has room.
-struct Ring<V> {
-    samples: Box<[V]>,
+///
+/// Its first frames stand once more behind its last, so that the frames of a call lie side by side
+/// wherever they start. The copies are only made where a ring starts anew, which is seldom.
+struct Ring {
+    samples: Box<[f32]>,
+    length: usize,
+    /// Below `length`.
     at: usize,
 }
 
-impl<V: Lanes> Ring<V> {
+impl Ring {
     /// `frames` is a length at [`TUNED_AT`], of which at least `least` remain.
     fn new(frames: usize, sample_rate: f32, least: usize) -> Self {
         let length = (frames as f64 * f64::from(sample_rate) / TUNED_AT).round() as usize;
+        let length = length.max(least);
         Ring {
-            samples: vec![V::splat(0.0); length.max(least)].into_boxed_slice(),
+            samples: vec![0.0; length + MAX_FRAMES].into_boxed_slice(),
+            length,
             at: 0,
         }
     }
 
     fn clear(&mut self) {
-        self.samples.fill(V::splat(0.0));
+        self.samples.fill(0.0);
         self.at = 0;
     }
 
-    /// The longest stretch of at most `frames` whose old samples stand side by side.
+    /// The oldest samples, oldest first: those of a call, or as many as the ring is long.
     #[inline(always)]
-    fn stretch(&mut self, frames: usize) -> &mut [V] {
-        let rest = self.samples.get_mut(self.at..).unwrap_or_default();
-        let count = frames.min(rest.len());
-        &mut rest[..count]
+    fn oldest(&mut self) -> Option<&mut [f32; MAX_FRAMES]> {
+        self.samples.get_mut(self.at..)?.first_chunk_mut()
     }
 
-    /// Goes on by a stretch.
+    /// Goes on by frames, at most as many as the ring is long, whose place others have taken.
     #[inline(always)]
     fn advance(&mut self, frames: usize) {
-        self.at += frames;
-        if self.at >= self.samples.len() {
-            self.at = 0;
+        let (start, end) = (self.at, self.at + frames);
+        if end > self.length {
+            self.samples.copy_within(self.length..end, 0);
         }
+        if start < MAX_FRAMES {
+            let twice = start..end.min(MAX_FRAMES);
+            self.samples.copy_within(twice, self.length + start);
+        }
+        self.at = if end < self.length {
+            end
+        } else {
+            end - self.length
+        };
     }
 }
 
-/// What the combs do with what they hear.
-#[derive(Clone, Copy)]
-struct Loop<'a, V> {
+/// What the combs do with what they hear, frame by frame in one call.
+struct Loop {
     /// What a comb gives back of what it hears now.
-    back: Signal<'a, V>,
+    back: [f32; MAX_FRAMES],
     /// What it keeps of what it gave back last.
-    keep: Signal<'a, V>,
+    keep: [f32; MAX_FRAMES],
 }
 
 /// One side of the room.
-struct Side<V: Lanes> {
-    combs: [Ring<V>; 8],
+struct Side {
+    combs: [Ring; 8],
     /// What each comb gave back last.
-    given: [V; 8],
-    all_passes: [Ring<V>; 4],
-    /// What the combs give back in one call, comb by comb. Kept here because clearing it costs more than
-    /// using it.
-    back: [[V; MAX_FRAMES]; 8],
+    given: [f32; 8],
+    all_passes: [Ring; 4],
 }
 
-impl<V: Lanes> Side<V> {
+impl Side {
     fn new(sample_rate: f32, spread: usize) -> Self {
         Side {
             // A comb is never shorter than a call, so that no frame of one hears another.
             combs: COMBS.map(|frames| Ring::new(frames + spread, sample_rate, MAX_FRAMES)),
-            given: [V::splat(0.0); 8],
+            given: [0.0; 8],
             all_passes: ALL_PASSES.map(|frames| Ring::new(frames + spread, sample_rate, 1)),
-            back: [[V::splat(0.0); MAX_FRAMES]; 8],
         }
     }
 
     fn reset(&mut self) {
         self.combs.iter_mut().for_each(Ring::clear);
         self.all_passes.iter_mut().for_each(Ring::clear);
-        self.given = [V::splat(0.0); 8];
+        self.given = [0.0; 8];
     }
 
     fn is_forgotten(&self) -> bool {
         let mut rings = self.combs.iter().chain(&self.all_passes);
-        rings.all(|ring| {
-            ring.samples
-                .iter()
-                .all(|frame| is_forgotten(frame.as_slice()))
-        })
+        rings.all(|ring| is_forgotten(&ring.samples))
     }
 
-    /// Turns what enters the room into what this side of it answers; `out` is silent before.
+    /// Turns what enters the room into what this side of it answers in the first `frames`.
     #[inline(always)]
-    fn process(&mut self, input: &[V], around: Loop<'_, V>, out: &mut [V]) {
-        for (comb, back) in self.combs.iter_mut().zip(&mut self.back) {
-            listen(comb, around.back, back, out);
-        }
-        self.damp(around.keep, out.len());
-        for (comb, back) in self.combs.iter_mut().zip(&self.back) {
-            feed(comb, input, back);
+    fn process(
+        &mut self,
+        frames: usize,
+        input: &[f32; MAX_FRAMES],
+        around: &Loop,
+        out: &mut [f32; MAX_FRAMES],
+    ) {
+        let frames = frames.min(MAX_FRAMES);
+        self.resound(frames, input, around, out);
+        for comb in &mut self.combs {
+            comb.advance(frames);
         }
         for ring in &mut self.all_passes {
-            blur(ring, out);
+            blur(ring, &mut out[..frames]);
         }
     }
 
-    /// The only recursion from frame to frame: the combs run side by side, so that none waits for its
-    /// own last frame.
+    /// Hears the combs and feeds them.
+    ///
+    /// The damping is a recursion from frame to frame, so there the combs run side by side: squares of
+    /// four combs by four frames are turned around for it. Everything in one go, as what waits for the
+    /// recursion leaves room for the rest.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "frames run across the combs")]
-    fn damp(&mut self, keep: Signal<'_, V>, frames: usize) {
-        let frames = frames.min(MAX_FRAMES);
-        let (mut given, back) = (self.given, &mut self.back);
-        match keep {
-            Signal::Constant(keep) => {
-                for frame in 0..frames {
-                    for comb in 0..8 {
-                        given[comb] = keep.mul_add(given[comb], back[comb][frame]);
-                        back[comb][frame] = given[comb];
-                    }
+    #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
+    fn resound(
+        &mut self,
+        frames: usize,
+        input: &[f32; MAX_FRAMES],
+        around: &Loop,
+        out: &mut [f32; MAX_FRAMES],
+    ) {
+        let [a, b, c, d, e, f, g, h] = &mut self.combs;
+        let [
+            Some(a),
+            Some(b),
+            Some(c),
+            Some(d),
+            Some(e),
+            Some(f),
+            Some(g),
+            Some(h),
+        ] = [
+            a.oldest(),
+            b.oldest(),
+            c.oldest(),
+            d.oldest(),
+            e.oldest(),
+            f.oldest(),
+            g.oldest(),
+            h.oldest(),
+        ]
+        else {
+            return;
+        };
+        let combs = [a, b, c, d, e, f, g, h];
+        let mut given = [quad::splat(0.0); 2];
+        for (given, values) in given.iter_mut().zip(self.given.as_chunks::<4>().0) {
+            *given = quad::load(values);
+        }
+        let squares = frames.min(MAX_FRAMES) / 4;
+        for square in 0..squares {
+            let back = quad::load(&around.back.as_chunks::<4>().0[square]);
+            let input = quad::load(&input.as_chunks::<4>().0[square]);
+            let mut sum = quad::splat(0.0);
+            let mut columns = [[quad::splat(0.0); 4]; 2];
+            for group in 0..2 {
+                for comb in 0..4 {
+                    let heard = quad::load(&combs[4 * group + comb].as_chunks::<4>().0[square]);
+                    sum += heard;
+                    columns[group][comb] = back * heard;
+                }
+                columns[group] = quad::transpose(columns[group]);
+            }
+            out.as_chunks_mut::<4>().0[square] = sum.into();
+            for index in 0..4 {
+                let keep = quad::splat(around.keep[4 * square + index]);
+                for group in 0..2 {
+                    given[group] = keep * given[group] + columns[group][index];
+                    columns[group][index] = given[group];
                 }
             }
-            Signal::Frames(keep) => {
-                for (frame, keep) in keep.iter().enumerate().take(frames) {
-                    for comb in 0..8 {
-                        given[comb] = keep.mul_add(given[comb], back[comb][frame]);
-                        back[comb][frame] = given[comb];
-                    }
+            for group in 0..2 {
+                columns[group] = quad::transpose(columns[group]);
+                for comb in 0..4 {
+                    let fresh = input + columns[group][comb];
+                    combs[4 * group + comb].as_chunks_mut::<4>().0[square] = fresh.into();
                 }
             }
         }
-        self.given = given;
-    }
-}
-
-/// Adds what a comb says to `out`, and notes what of it comes back. Leaves the comb where it is.
-#[inline(always)]
-fn listen<V: Lanes>(comb: &mut Ring<V>, share: Signal<'_, V>, back: &mut [V], out: &mut [V]) {
-    let at = comb.at;
-    let mut done = 0;
-    while done < out.len() {
-        let heard = &*comb.stretch(out.len() - done);
-        let count = heard.len();
-        let frames = out[done..].iter_mut().zip(&mut back[done..]).zip(heard);
-        match share {
-            Signal::Constant(share) => {
-                for ((out, back), heard) in frames {
-                    *out += *heard;
-                    *back = share * *heard;
-                }
-            }
-            Signal::Frames(shares) => {
-                for (((out, back), heard), share) in frames.zip(&shares[done..]) {
-                    *out += *heard;
-                    *back = *share * *heard;
-                }
-            }
+        for (values, given) in self.given.as_chunks_mut::<4>().0.iter_mut().zip(given) {
+            *values = given.into();
         }
-        comb.advance(count);
-        done += count;
-    }
-    comb.at = at;
-}
-
-/// Puts what enters the room and what comes back into a comb.
-#[inline(always)]
-fn feed<V: Lanes>(comb: &mut Ring<V>, input: &[V], back: &[V]) {
-    let mut done = 0;
-    while done < input.len() {
-        let fresh = comb.stretch(input.len() - done);
-        let count = fresh.len();
-        for ((fresh, input), back) in fresh.iter_mut().zip(&input[done..]).zip(&back[done..]) {
-            *fresh = *input + *back;
+        for frame in 4 * squares..frames.min(MAX_FRAMES) {
+            let mut sum = 0.0;
+            for comb in 0..8 {
+                let heard = combs[comb][frame];
+                sum += heard;
+                let back = around.back[frame] * heard;
+                self.given[comb] = around.keep[frame] * self.given[comb] + back;
+                combs[comb][frame] = input[frame] + self.given[comb];
+            }
+            out[frame] = sum;
         }
-        comb.advance(count);
-        done += count;
     }
 }
 
 /// Smears a sound in time. As in the classic it is an all-pass only nearly: the echoes are a third too
 /// loud beside the first sound.
 #[inline(always)]
-fn blur<V: Lanes>(ring: &mut Ring<V>, sound: &mut [V]) {
+fn blur(ring: &mut Ring, sound: &mut [f32]) {
     let mut done = 0;
     while done < sound.len() {
-        let held = ring.stretch(sound.len() - done);
-        let count = held.len();
-        for (held, sound) in held.iter_mut().zip(&mut sound[done..]) {
+        let sound = &mut sound[done..];
+        let count = sound.len().min(ring.length);
+        let Some(held) = ring.oldest() else {
+            return;
+        };
+        for (held, sound) in held.iter_mut().zip(&mut sound[..count]) {
             let (heard, input) = (*held, *sound);
-            *held = heard.mul_add(V::splat(DIFFUSION), input);
+            *held = heard * DIFFUSION + input;
             *sound = heard - input;
         }
         ring.advance(count);
@@ -226,15 +257,18 @@ fn blur<V: Lanes>(ring: &mut Ring<V>, sound: &mut [V]) {
 /// smoother one. Without damping a comb of D frames falls by 60 dB in
 /// -60 D / (20 log10(feedback) rate) seconds.
 ///
-/// No comb is shorter than a call, so all but the damping vectorises over frames.
+/// No comb is shorter than a call, so all but the damping vectorises over frames. Each lane has a room of
+/// plain floats.
 pub struct Freeverb<V: Lanes> {
-    sides: [Side<V>; 2],
+    /// The two sides of each lane's room.
+    rooms: Box<[[Side; 2]]>,
     hush: Hush,
     /// How far the room is frozen, 0..1.
     frozen: f32,
     freezing: f32,
     /// Frames at the tuned rate in one of this.
     stretch: f32,
+    lanes: PhantomData<fn() -> V>,
 }
 
 impl<V: Lanes> Freeverb<V> {
@@ -251,7 +285,8 @@ impl<V: Lanes> Freeverb<V> {
         [feedback * (one - keep), keep]
     }
 
-    /// What the combs do in a call; closes the door on `input` where the room is frozen.
+    /// What the combs give back and what they keep in a call; closes the door on `input` where the room
+    /// is frozen.
     #[inline(always)]
     fn steer<'a>(
         &mut self,
@@ -260,7 +295,7 @@ impl<V: Lanes> Freeverb<V> {
         freeze: Signal<'_, V>,
         input: &mut [V],
         [backs, keeps]: &'a mut [[V; MAX_FRAMES]; 2],
-    ) -> Loop<'a, V> {
+    ) -> [Signal<'a, V>; 2] {
         let one = V::splat(1.0);
         let target = |freeze: V| if is_on(freeze) { 1.0 } else { 0.0 };
         if let (Some(size), Some(damping), Some(freeze)) =
@@ -272,10 +307,7 @@ impl<V: Lanes> Freeverb<V> {
             for input in input {
                 *input *= one - frozen;
             }
-            return Loop {
-                back: Signal::Constant(back),
-                keep: Signal::Constant(keep),
-            };
+            return [Signal::Constant(back), Signal::Constant(keep)];
         }
         let frames = input.len().min(MAX_FRAMES);
         let mut frozen = [V::splat(self.frozen); MAX_FRAMES];
@@ -296,11 +328,26 @@ impl<V: Lanes> Freeverb<V> {
         for (input, frozen) in input.iter_mut().zip(frozen) {
             *input *= one - frozen;
         }
-        Loop {
-            back: Signal::Frames(&backs[..input.len()]),
-            keep: Signal::Frames(&keeps[..input.len()]),
+        [
+            Signal::Frames(&backs[..input.len()]),
+            Signal::Frames(&keeps[..input.len()]),
+        ]
+    }
+}
+
+/// One lane of a signal.
+#[inline(always)]
+fn lane_of<V: Lanes>(signal: Signal<'_, V>, lane: usize) -> [f32; MAX_FRAMES] {
+    let mut out = [0.0; MAX_FRAMES];
+    match signal {
+        Signal::Constant(value) => out.fill(value.lane(lane)),
+        Signal::Frames(frames) => {
+            for (out, frame) in out.iter_mut().zip(frames) {
+                *out = frame.lane(lane);
+            }
         }
     }
+    out
 }
 
 /// The frames of an input, limited to what the room takes.
@@ -347,22 +394,28 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
 
     fn new(setup: &Setup) -> Self {
         Freeverb {
-            sides: [0, SPREAD].map(|spread| Side::new(setup.sample_rate, spread)),
+            rooms: (0..V::COUNT)
+                .map(|_| [0, SPREAD].map(|spread| Side::new(setup.sample_rate, spread)))
+                .collect(),
             hush: Hush::new(setup.sample_rate),
             frozen: 0.0,
             freezing: 1.0 / (FREEZING * setup.sample_rate),
             stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
+            lanes: PhantomData,
         }
     }
 
     fn reset(&mut self) {
-        self.sides.iter_mut().for_each(Side::reset);
+        self.rooms
+            .as_flattened_mut()
+            .iter_mut()
+            .for_each(Side::reset);
         self.hush.reset();
         self.frozen = 0.0;
     }
 
     fn rests(&mut self) -> bool {
-        let sides = &self.sides;
+        let sides = self.rooms.as_flattened();
         self.hush.rests(|| sides.iter().all(Side::is_forgotten))
     }
 
@@ -385,10 +438,21 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
 
         let (size, damping) = (settled(size), settled(damping));
         let mut scratch = [[zero; MAX_FRAMES]; 2];
-        let around = self.steer(size, damping, freeze, &mut input[..frames], &mut scratch);
+        let [back, keep] = self.steer(size, damping, freeze, &mut input[..frames], &mut scratch);
         let mut wet = [[zero; MAX_FRAMES]; 2];
-        for (side, wet) in self.sides.iter_mut().zip(&mut wet) {
-            side.process(&input[..frames], around, &mut wet[..frames]);
+        for (lane, sides) in self.rooms.iter_mut().enumerate() {
+            let around = Loop {
+                back: lane_of(back, lane),
+                keep: lane_of(keep, lane),
+            };
+            let input = lane_of(Signal::Frames(&input), lane);
+            for (side, wet) in sides.iter_mut().zip(&mut wet) {
+                let mut answer = [0.0; MAX_FRAMES];
+                side.process(frames, &input, &around, &mut answer);
+                for (wet, answer) in wet.iter_mut().zip(answer) {
+                    wet.set_lane(lane, answer);
+                }
+            }
         }
 
         let heard = left.iter_mut().zip(right.iter_mut());
