@@ -12,6 +12,15 @@ pub fn one_pole_share(hertz: f32, sample_rate: f32) -> f32 {
     1.0 - exp2(One::splat(octaves)).sum()
 }
 
+/// The next frame of a one-pole smoother.
+///
+/// Only one product and one sum wait for the frame before. The shares add up to 1 exactly: those of
+/// [`one_pole_share`] are a difference from 1 themselves.
+#[inline(always)]
+fn smooth(last: f32, sample: f32, share: f32) -> f32 {
+    (1.0 - share) * last + share * sample
+}
+
 /// A low cut and a high cut of 6 dB an octave each.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tone {
@@ -27,12 +36,12 @@ impl Tone {
         self.high = if high_cut == 1.0 {
             sample
         } else {
-            self.high + high_cut * (sample - self.high)
+            smooth(self.high, sample, high_cut)
         };
         self.low = if low_cut == 0.0 {
             0.0
         } else {
-            self.low + low_cut * (self.high - self.low)
+            smooth(self.low, self.high, low_cut)
         };
         if low_cut == 0.0 {
             self.high
@@ -64,8 +73,8 @@ impl Tone {
             (left.low, right.low) = (0.0, 0.0);
             let (mut left_high, mut right_high) = (left.high, right.high);
             for (left, right) in sounds {
-                left_high += high_cut * (*left - left_high);
-                right_high += high_cut * (*right - right_high);
+                left_high = smooth(left_high, *left, high_cut);
+                right_high = smooth(right_high, *right, high_cut);
                 (*left, *right) = (left_high, right_high);
             }
             (left.high, right.high) = (left_high, right_high);
@@ -75,8 +84,8 @@ impl Tone {
             let (mut left_low, mut right_low) = (left.low, right.low);
             for (left_sample, right_sample) in sounds {
                 (left.high, right.high) = (*left_sample, *right_sample);
-                left_low += low_cut * (*left_sample - left_low);
-                right_low += low_cut * (*right_sample - right_low);
+                left_low = smooth(left_low, *left_sample, low_cut);
+                right_low = smooth(right_low, *right_sample, low_cut);
                 *left_sample -= left_low;
                 *right_sample -= right_low;
             }
