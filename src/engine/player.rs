@@ -216,12 +216,15 @@ impl Player {
                 self.hear(event, (place(event) - start) as u32);
             }
             events = later;
-            let heard = inputs.map(|input| &input[start.min(input.len())..end.min(input.len())]);
-            let onto = [&mut *left, &mut *right].map(|output| {
-                let (start, end) = (start.min(output.len()), end.min(output.len()));
-                &mut output[start..end]
-            });
-            self.run(heard, onto, end - start);
+            let mut heard = inputs;
+            for input in &mut heard {
+                *input = &input[start.min(input.len())..end.min(input.len())];
+            }
+            let (from, to) = (start.min(left.len()), end.min(left.len()));
+            let left = &mut left[from..to];
+            let (from, to) = (start.min(right.len()), end.min(right.len()));
+            let right = &mut right[from..to];
+            self.run(heard, [left, right], end - start);
             start = end;
         }
         for event in events {
