@@ -40,11 +40,16 @@ impl BlockPool {
 
     /// A block nobody else holds.
     pub(super) fn take(&mut self, width: Width) -> BlockIndex {
-        self.free[class(width)].pop().unwrap_or_else(|| {
-            let block = BlockIndex::from_line(self.lines);
-            self.lines += BlockIndex::lines_for(width.lanes());
-            block
-        })
+        self.free[class(width)]
+            .pop()
+            .unwrap_or_else(|| self.take_alone(width))
+    }
+
+    /// A block that nobody else ever held or will hold, if it is not given back.
+    pub(super) fn take_alone(&mut self, width: Width) -> BlockIndex {
+        let block = BlockIndex::from_line(self.lines);
+        self.lines += BlockIndex::lines_for(width.lanes());
+        block
     }
 
     /// Takes a block back.

@@ -185,18 +185,24 @@ impl<'a> Builder<'a> {
         // Outputs lie ready before anyone reads them; all else has a source.
         let source = self.values.source(index);
         let from = source.map(|source| self.place(source));
-        let to = self.pool.take(self.values.width_of(index));
+        let value = self.values.value(index);
+        let singers = self.domains.of_nodes[value.node];
+        let width = self.values.width_of(index);
+        let to = if value.fit == Fit::SumLanes && singers.is_some() {
+            self.pool.take_alone(width)
+        } else {
+            self.pool.take(width)
+        };
         self.values.put(index, to);
         let (Some(source), Some(from)) = (source, from) else {
             return to;
         };
-        let value = self.values.value(index);
         let act = match value.fit {
             Fit::AsIs => Act::Delay(self.late(index, from, to)),
             Fit::Spread(width) => Act::Spread { width, from, to },
             Fit::SumLanes => Act::SumLanes {
-                singers: sleeper(self.domains.of_nodes[value.node]),
-                hush: self.hush_where(self.domains.of_nodes[value.node].is_some(), index),
+                singers: sleeper(singers),
+                hush: self.hush_where(singers.is_some(), index),
                 width: self.values.width_of(source),
                 from,
                 to,

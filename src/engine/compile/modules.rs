@@ -76,14 +76,19 @@ impl Builder<'_> {
         let wanted = Wanted::of(
             (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
         );
+        let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
         let first_output = self.tables.outputs.len();
         for output in 0..spec.outputs.len() {
-            let place = self.pool.take(width);
+            let leaves = width == Width::One && self.domains.leaving.contains(&(node, output));
+            let place = if may_rest || leaves {
+                self.pool.take_alone(width)
+            } else {
+                self.pool.take(width)
+            };
             self.values.put(self.values.output(node, output), place);
             self.tables.outputs.push(place);
         }
         let outputs = Range::since(first_output, &self.tables.outputs);
-        let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
         let (mut hush, mut hearing) = (HushIndex::NONE, None);
         if may_rest {
             hush = self.tables.hush();

@@ -236,3 +236,22 @@ fn effects_that_are_known_to_hear_nothing_sound_like_those_that_listen() {
         }
     }
 }
+
+#[test]
+fn what_rests_hears_nothing_of_those_who_had_its_memory_before() {
+    let text = r#"Patch(format: 1, name: "Beside", modules: {
+        "in": (type: "audio-in"), "a": (type: "scale"), "b": (type: "scale"), "c": (type: "scale"),
+        "delay": (type: "delay"), "out": (type: "audio-out", params: {"limit": false}),
+      }, cables: ["in.left -> a.in", "a.out -> b.in", "b.out -> c.in", "c.out -> out.right", "delay.left -> out.left",
+        "c.out -> delay.right * 0.0"])"#;
+    let mut player = Player::new(plan(&text.replace(r#", "c.out -> delay.right * 0.0""#, "")));
+    let mut beside = Player::new(plan(text));
+    let ones = [1.0; LONG];
+    for player in [&mut player, &mut beside] {
+        for _ in 0..12 {
+            let [left, right] = play(player, LONG, &[64], [&ones; 4], &[]);
+            assert_eq!(loudest(&left), 0.0);
+            assert_eq!(right[LONG - 1], 1.0);
+        }
+    }
+}
