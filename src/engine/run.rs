@@ -78,7 +78,10 @@ impl Plan {
                     call.faults.count(index, Fault::Failed);
                     call.again = Some(index);
                 }
-                _ => at += 1,
+                _ => {
+                    call.turn = None;
+                    at += 1;
+                }
             }
         }
     }
