@@ -1,6 +1,7 @@
 //! Modules sleep while no voice sounds, and nobody hears that they do.
 
 use super::*;
+use crate::engine::plan::Node;
 
 /// A synth whose voices an envelope opens. `more` are further cables.
 fn synth(voices: u32, more: &str) -> String {
@@ -238,20 +239,19 @@ fn effects_that_are_known_to_hear_nothing_sound_like_those_that_listen() {
 }
 
 #[test]
-fn what_rests_hears_nothing_of_those_who_had_its_memory_before() {
-    let text = r#"Patch(format: 1, name: "Beside", modules: {
-        "in": (type: "audio-in"), "a": (type: "scale"), "b": (type: "scale"), "c": (type: "scale"),
-        "delay": (type: "delay"), "out": (type: "audio-out", params: {"limit": false}),
-      }, cables: ["in.left -> a.in", "a.out -> b.in", "b.out -> c.in", "c.out -> out.right", "delay.left -> out.left",
-        "c.out -> delay.right * 0.0"])"#;
-    let mut player = Player::new(plan(&text.replace(r#", "c.out -> delay.right * 0.0""#, "")));
-    let mut beside = Player::new(plan(text));
-    let ones = [1.0; LONG];
-    for player in [&mut player, &mut beside] {
-        for _ in 0..12 {
-            let [left, right] = play(player, LONG, &[64], [&ones; 4], &[]);
-            assert_eq!(loudest(&left), 0.0);
-            assert_eq!(right[LONG - 1], 1.0);
-        }
+fn what_rests_has_memory_that_nobody_writes() {
+    for file in
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/patches")).expect("patches")
+    {
+        let path = file.expect("a file").path();
+        let plan = plan(&std::fs::read_to_string(&path).expect("text"));
+        let written = |node: &Node| node.outputs.of(&plan.tables.outputs).to_vec();
+        let (rest, others): (Vec<_>, Vec<_>) = plan.nodes.iter().partition(|node| node.may_rest);
+        let others: Vec<_> = others.into_iter().flat_map(written).collect();
+        let shared = |at: &weft_modules::BlockIndex| others.contains(at);
+        assert!(
+            !rest.into_iter().flat_map(written).any(|at| shared(&at)),
+            "{path:?}"
+        );
     }
 }
