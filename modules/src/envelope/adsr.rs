@@ -3,8 +3,9 @@
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::bend::Bending;
 use crate::kit::edge::{Edges, is_high, next_turn};
+use crate::kit::gain::hold;
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
-use crate::kit::settled::any_differ;
+use crate::kit::settled::{any_differ, constants};
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
 use crate::spec::{Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, unit};
@@ -36,16 +37,6 @@ pub struct Adsr<V: Lanes> {
     /// The times and curves of the last call, if none of them moved in it.
     held: Option<[V; 5]>,
     sample_rate: f32,
-}
-
-/// The values of some signals if none of them moves.
-#[inline(always)]
-fn constants<V: Lanes, const N: usize>(signals: In<'_, V, N>) -> Option<[V; N]> {
-    let mut values = [V::splat(0.0); N];
-    for (value, signal) in values.iter_mut().zip(signals) {
-        *value = signal.constant()?;
-    }
-    Some(values)
 }
 
 /// The courses of the three timed stages at one frame.
@@ -230,6 +221,18 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         self.held = held;
         if cx.wanted.has(END) {
             end.fill(V::splat(0.0));
+        }
+        // Where a note is held long, which is nearly always, this is all there is to do.
+        if turns == 0
+            && unmoved
+            && let Some(sustain) = sustain.constant()
+            && self.segment.rests().all()
+        {
+            hold(out, self.sustains().select(sustain, self.target()));
+            self.segment.pass(frames);
+            self.gate.finish(gate, frames);
+            self.retrigger.finish(retrigger, frames);
+            return;
         }
         let mut frame = 0;
         while frame < frames {

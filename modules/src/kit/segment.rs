@@ -200,7 +200,13 @@ impl<V: Lanes> Segment<V> {
                 |frame| tracks.select(target.at(first + frame), to),
             );
         }
-        self.count += V::splat(out.len() as f32);
+        self.pass(out.len());
+    }
+
+    /// Moves on past frames that nobody needs. No lane may end among them.
+    #[inline(always)]
+    pub fn pass(&mut self, frames: usize) {
+        self.count += V::splat(frames as i32 as f32);
     }
 
     // Counts frames by way of 32 bits: vectors have no conversion from 64.

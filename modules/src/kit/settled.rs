@@ -1,6 +1,6 @@
 //! Finds out that a signal stands still although it comes as frames.
 
-use crate::contract::Signal;
+use crate::contract::{In, Signal};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 
 /// The same signal, as a constant if all frames of this call are alike bit for bit.
@@ -29,6 +29,16 @@ pub fn settled<V: Lanes>(signal: Signal<'_, V>) -> Signal<'_, V> {
     } else {
         Signal::Constant(*first)
     }
+}
+
+/// The values of some signals if none of them moves.
+#[inline(always)]
+pub fn constants<V: Lanes, const N: usize>(signals: In<'_, V, N>) -> Option<[V; N]> {
+    let mut values = [V::splat(0.0); N];
+    for (value, signal) in values.iter_mut().zip(signals) {
+        *value = signal.constant()?;
+    }
+    Some(values)
 }
 
 /// Whether any lane of two values differs in any bit.

@@ -8,8 +8,8 @@ use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, next_turn, to_gate};
 use crate::kit::math::{signed_turns, sin_turns, sin_within_a_turn};
 use crate::kit::random::{bipolar, draw, lane_seeds};
-use crate::kit::settled::differ;
-use crate::kit::switch::{from, position, stretches};
+use crate::kit::settled::{constants, differ};
+use crate::kit::switch::{from, is_at, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::spec::{
     Category, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit,
@@ -233,6 +233,12 @@ impl<V: Lanes> Lfo<V> {
         self.since = lanes.select(V::splat(0.0), self.since);
     }
 
+    /// Frames since the last reset, some frames later.
+    #[inline(always)]
+    fn later(&self, frames: usize) -> V {
+        (self.since + frames as i32 as f32).min(V::splat(FADED))
+    }
+
     /// Whether every lane has faded in, and will stay so throughout the call.
     #[inline(always)]
     fn has_faded(&self, fade: Signal<'_, V>) -> bool {
@@ -261,15 +267,10 @@ impl<V: Lanes> Lfo<V> {
         &mut self,
         wanted: Wanted,
         step: Step<V>,
-        [shape, phase, width]: In<'_, V, 3>,
+        [shape, phase, width]: [V; 3],
         out: &mut [V],
         gate: &mut [V],
     ) -> bool {
-        let (Some(shape), Some(phase), Some(width)) =
-            (shape.constant(), phase.constant(), width.constant())
-        else {
-            return false;
-        };
         let shape = position(shape);
         let half = V::splat(0.5);
         if shape > 4 || (width - half).abs().gt(V::splat(0.0)).any() {
@@ -462,6 +463,14 @@ impl<V: Lanes> Lfo<V> {
     }
 }
 
+/// Turns a wave from -1 to 1 into one from 0 to 1.
+#[inline(always)]
+fn lift<V: Lanes>(out: &mut [V]) {
+    for out in out {
+        *out = (*out + 1.0) * 0.5;
+    }
+}
+
 /// How steep the halves of a cycle are whose middle lies at `width`.
 #[inline(always)]
 fn slopes<V: Lanes>(width: V) -> (V, V) {
@@ -593,6 +602,23 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
         [out, gate]: Out<'_, V, 2>,
     ) {
         let turns = self.reset.turns(reset, cx.frames);
+        // The common case stands by itself: nothing moves but the wave.
+        if turns == 0
+            && let Some([shape, rate, sync, phase, width, unipolar]) =
+                constants([shape, rate, sync, phase, width, unipolar])
+            && !is_at(sync, 1)
+            && self.has_faded(fade)
+        {
+            let step = self.pace.step(rate, self.sample_rate);
+            if self.draw_even(cx.wanted, step, [shape, phase, width], out, gate) {
+                if is_at(unipolar, 1) {
+                    lift(out);
+                }
+                self.since = self.later(cx.frames);
+                self.reset.finish(reset, cx.frames);
+                return;
+            }
+        }
         for (stretch, synced) in stretches(sync, cx.frames) {
             let mut start = stretch.start;
             while start < stretch.end {
@@ -614,7 +640,10 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                         (self.place, self.fine) = self.after(run.len(), step);
                         true
                     }
-                    Some(step) => self.draw_even(cx.wanted, step, waves, out, gate),
+                    Some(step) => constants(waves).is_some_and(
+                        #[inline(always)]
+                        |waves| self.draw_even(cx.wanted, step, waves, out, gate),
+                    ),
                     None => false,
                 };
                 if !drawn {
@@ -651,9 +680,7 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                 let since = self.since;
                 for (stretch, unipolar) in stretches(from(unipolar, run.start), run.len()) {
                     if unipolar == 1 {
-                        for out in &mut out[stretch] {
-                            *out = (*out + 1.0) * 0.5;
-                        }
+                        lift(&mut out[stretch]);
                     }
                 }
                 if !self.has_faded(fade) {
@@ -664,7 +691,7 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                         *out *= since.lt(length).select(risen, V::splat(1.0));
                     }
                 }
-                self.since = (since + run.len() as f32).min(V::splat(FADED));
+                self.since = self.later(run.len());
             }
         }
         self.reset.finish(reset, cx.frames);
