@@ -126,7 +126,7 @@ impl Rig {
             )
         };
         let health = self.instance.process(&cx, &io);
-        assert_eq!(health, Health::Fine);
+        assert_ne!(health, Health::NOT_FINITE);
         self.position += MAX_FRAMES as u64;
     }
 }

@@ -55,6 +55,20 @@ pub enum Operand {
     Constant(f32),
     /// A block with as many lanes as the module that reads it.
     Block(BlockIndex),
+    /// A block like that which stands still: its first frame is the value of the whole call, and those after
+    /// it need not have been written.
+    Still(BlockIndex),
+}
+
+impl Operand {
+    /// A block that stands still or does not.
+    #[inline(always)]
+    pub const fn block(block: BlockIndex, still: bool) -> Operand {
+        match still {
+            true => Operand::Still(block),
+            false => Operand::Block(block),
+        }
+    }
 }
 
 /// All signal memory of one plan: blocks of [`MAX_FRAMES`] frames, lanes side by side in each frame.
@@ -67,6 +81,13 @@ pub struct Blocks {
 // SAFETY: the cells hold plain floats; only the shared access below needs care, and each of its
 // methods demands exclusive use of what it hands out. `Blocks` is deliberately not `Sync`.
 unsafe impl Send for Blocks {}
+
+/// Whether these frames of a block lie in memory of so many lines.
+fn holds(lines: usize, lanes: usize, block: BlockIndex, span: Span) -> bool {
+    span.first <= MAX_FRAMES
+        && span.frames <= MAX_FRAMES - span.first
+        && block.0 as usize + BlockIndex::lines_for(lanes) as usize <= lines
+}
 
 impl Blocks {
     /// Silence for this many cache lines.
@@ -83,12 +104,6 @@ impl Blocks {
         self.lines.len() as u32
     }
 
-    fn holds(&self, lanes: usize, block: BlockIndex, span: Span) -> bool {
-        span.first <= MAX_FRAMES
-            && span.frames <= MAX_FRAMES - span.first
-            && block.0 as usize + BlockIndex::lines_for(lanes) as usize <= self.lines.len()
-    }
-
     /// Frames of a block, to read. Empty if the block or the frames lie outside.
     ///
     /// # Safety
@@ -96,7 +111,7 @@ impl Blocks {
     #[inline(always)]
     pub unsafe fn read<V: Lanes>(&self, block: BlockIndex, span: Span) -> &[V] {
         const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
-        if !self.holds(V::COUNT, block, span) {
+        if !holds(self.lines.len(), V::COUNT, block, span) {
             return &[];
         }
         // SAFETY: the range was checked, a line is aligned for every lane type, any bits are a valid
@@ -118,7 +133,7 @@ impl Blocks {
     )]
     pub unsafe fn write<V: Lanes>(&self, block: BlockIndex, span: Span) -> &mut [V] {
         const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
-        if !self.holds(V::COUNT, block, span) {
+        if !holds(self.lines.len(), V::COUNT, block, span) {
             return &mut [];
         }
         // SAFETY: as in `read`; the caller vouches that the access is exclusive, and the memory lies
@@ -136,7 +151,8 @@ impl Blocks {
 /// One module's view of its blocks for one call.
 #[derive(Clone, Copy)]
 pub struct Io<'a> {
-    blocks: &'a Blocks,
+    // Not `Blocks` itself, which would be one more place to look at for every port.
+    lines: &'a [UnsafeCell<Line>],
     ports: &'a [Operand],
     outputs: &'a [BlockIndex],
     span: Span,
@@ -161,7 +177,7 @@ impl<'a> Io<'a> {
         span: Span,
     ) -> Self {
         Io {
-            blocks,
+            lines: &blocks.lines,
             ports,
             outputs,
             span,
@@ -188,10 +204,13 @@ impl<'a> Io<'a> {
     #[inline(always)]
     unsafe fn start<V: Lanes>(&self, block: BlockIndex) -> *mut V {
         const { assert!(align_of::<V>() <= 64 && size_of::<V>() == 4 * V::COUNT) };
-        debug_assert!(self.blocks.holds(V::COUNT, block, self.span), "{block:?}");
+        debug_assert!(
+            holds(self.lines.len(), V::COUNT, block, self.span),
+            "{block:?}"
+        );
         // SAFETY: passed on to the caller.
         unsafe {
-            let line = self.blocks.lines.as_ptr().add(block.0 as usize);
+            let line = self.lines.as_ptr().add(block.0 as usize);
             UnsafeCell::raw_get(line).cast::<V>().add(self.span.first)
         }
     }
@@ -207,6 +226,15 @@ impl<'a> Io<'a> {
                 core::slice::from_raw_parts(self.start(block), self.span.frames)
             }),
             Operand::Constant(value) => Signal::Constant(V::splat(value)),
+            Operand::Still(block) => {
+                core::hint::cold_path();
+                let whole = Io {
+                    span: Span::start(1),
+                    ..*self
+                };
+                // SAFETY: as above.
+                Signal::Constant(unsafe { *whole.start::<V>(block) })
+            }
         }
     }
 
@@ -245,6 +273,22 @@ impl<'a> Io<'a> {
         ))
     }
 
+    /// Whether all frames of these outputs, a bit each, are alike, bit for bit.
+    pub(crate) fn stand_still<V: Lanes>(&self, outputs: u32) -> bool {
+        let chosen = self.outputs.iter().enumerate();
+        let mut chosen = chosen.filter(|(output, _)| outputs >> output & 1 == 1);
+        chosen.all(|(_, block)| {
+            // SAFETY: the module has returned, so its outputs are free to be read; `new` demands that they
+            // hold the span.
+            let frames =
+                unsafe { core::slice::from_raw_parts(self.start::<V>(*block), self.span.frames) };
+            frames.array_windows().all(|[one, next]| {
+                let mut pairs = one.as_slice().iter().zip(next.as_slice());
+                pairs.all(|(one, next)| one.to_bits() == next.to_bits())
+            })
+        })
+    }
+
     /// Whether the last frame of every wanted output is a finite number in every lane.
     #[inline(always)]
     pub fn ends_finite<V: Lanes, const O: usize>(&self, wanted: Wanted) -> bool {
@@ -279,8 +323,12 @@ impl<'a> Io<'a> {
     #[inline(always)]
     pub fn silence<V: Lanes>(&self) {
         for block in self.outputs {
-            // SAFETY: the module has returned, and `new` demands that nobody else uses its outputs.
-            unsafe { self.blocks.write::<V>(*block, self.span) }.fill(V::splat(0.0));
+            // SAFETY: the module has returned, and `new` demands that its outputs hold the span and that
+            // nobody else uses them.
+            let frames = unsafe {
+                core::slice::from_raw_parts_mut(self.start::<V>(*block), self.span.frames)
+            };
+            frames.fill(V::splat(0.0));
         }
     }
 }

@@ -167,6 +167,7 @@ where
         outputs: &spec.outputs,
         silence: M::SILENCE,
         recursive: M::RECURSIVE,
+        holds: M::HOLDS,
     }
 }
 

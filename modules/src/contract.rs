@@ -233,6 +233,8 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     /// Whether one voice of it mostly waits for its own last frame, so that a row of such modules is
     /// better run a few frames at a time. It must hear neither notes nor the host.
     const RECURSIVE: bool = false;
+    /// Whether [`Module::held`] ever names an output.
+    const HOLDS: bool = false;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
     fn new(setup: &Setup) -> Self;
     /// Back to the state [`Module::new`] gives. Audio thread.
@@ -242,6 +244,13 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     /// Only asked of modules that run once for all voices. Audio thread.
     fn rests(&mut self) -> bool {
         false
+    }
+    /// The outputs, a bit each, whose frames were all alike in the last call, bit for bit. Whoever reads
+    /// them is given a constant and need not look at every frame. To leave one out is never wrong. Only
+    /// asked where [`Module::HOLDS`]. Audio thread.
+    #[inline(always)]
+    fn held(&self) -> u32 {
+        0
     }
     /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
     /// so that it is compiled for the instruction set of its lanes.
@@ -257,13 +266,28 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
 }
 
 /// What a call of an [`Instance`] found.
+// One number, as it is looked at after every call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub enum Health {
+pub struct Health(u32);
+
+impl Health {
     /// All is well.
-    Fine,
+    pub const FINE: Health = Health(0);
     /// The module gave infinity or something that is no number; it was reset and this call is silent.
-    NotFinite,
+    pub const NOT_FINITE: Health = Health(1 << 31);
+
+    /// All is well, and these outputs, a bit each, stood still; see [`Module::held`].
+    #[inline(always)]
+    const fn holding(outputs: u32) -> Health {
+        Health(outputs & !Health::NOT_FINITE.0)
+    }
+
+    /// The outputs, a bit each, that stood still.
+    #[inline]
+    pub const fn held(self) -> u32 {
+        self.0 & !Health::NOT_FINITE.0
+    }
 }
 
 /// A module whose type is known only at run time.
@@ -309,15 +333,17 @@ where
             #[inline(always)]
             || {
                 let Some((inputs, params, outputs)) = io.bind::<V, I, P, O>(cx.frames) else {
-                    return Health::Fine;
+                    return Health::FINE;
                 };
                 self.module.process(cx, inputs, params, outputs);
                 if io.ends_finite::<V, O>(cx.wanted) {
-                    return Health::Fine;
+                    let held = if M::HOLDS { self.module.held() } else { 0 };
+                    debug_assert!(io.stand_still::<V>(held), "{} does not hold", M::SPEC.id);
+                    return Health::holding(held);
                 }
                 self.module.reset();
                 io.silence::<V>();
-                Health::NotFinite
+                Health::NOT_FINITE
             },
         )
     }

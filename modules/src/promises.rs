@@ -408,7 +408,7 @@ fn everything_stays_finite() {
                         entry.spec.id
                     );
                 }
-                assert_eq!(rig.health, Health::Fine, "{} at {rate}", entry.spec.id);
+                assert_eq!(rig.health, Health::FINE, "{} at {rate}", entry.spec.id);
             }
             for (travel, size) in [(0.0, 1.0), (1.0, 1.0), (0.5, 1e6), (1.0, -1e6)] {
                 let mut rig = busy(

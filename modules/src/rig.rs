@@ -63,7 +63,7 @@ impl Rig {
             voice_levels: [0.0; MAX_LANES],
             notes: Vec::new(),
             position: 0,
-            health: Health::Fine,
+            health: Health::FINE,
             wanted: Wanted::ALL,
             instance,
             inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
@@ -128,7 +128,7 @@ impl Rig {
     pub fn reset(&mut self) {
         self.instance.reset();
         self.position = 0;
-        self.health = Health::Fine;
+        self.health = Health::FINE;
     }
 
     /// Runs in full calls.
@@ -198,8 +198,9 @@ impl Rig {
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
             let io = unsafe { Io::new(&blocks, &ports, &output_blocks, Span::start(length)) };
             let instance = &mut self.instance;
-            if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io)) != Health::Fine {
-                self.health = Health::NotFinite;
+            if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io)) == Health::NOT_FINITE
+            {
+                self.health = Health::NOT_FINITE;
             }
             for (result, at) in result.iter_mut().zip(&output_blocks) {
                 copy(&blocks, *at, lanes, length, result);

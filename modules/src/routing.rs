@@ -19,6 +19,8 @@ pub struct Term {
     pub from: BlockIndex,
     /// Whether it is mono; otherwise it is as wide as the sum.
     pub mono: bool,
+    /// Whether its first frame is its value throughout the call.
+    pub still: bool,
     /// What it is multiplied by.
     pub gain: f32,
     /// What it was multiplied by before the ramp began; the same as `gain` where nothing fades.
@@ -192,7 +194,19 @@ unsafe fn sum<V: Lanes>(
     }
 }
 
-/// Sums cables into a block.
+/// The frames of a sum that have to be made: those of the span, or but the first where no term moves.
+#[inline(always)]
+fn to_make(terms: &[Term], ramp: Ramp<'_>, span: Span) -> Span {
+    let stands =
+        matches!(ramp, Ramp::Arrived) && span.first == 0 && terms.iter().all(|term| term.still);
+    match stands {
+        true => Span::start(span.frames.min(1)),
+        false => span,
+    }
+}
+
+/// Sums cables into a block. Where none of them moves the sum stands still, and only its first frame is
+/// made. Gives what is to be read.
 ///
 /// Realtime safety: yes.
 ///
@@ -207,7 +221,7 @@ pub unsafe fn mix(
     ramp: Ramp<'_>,
     to: BlockIndex,
     span: Span,
-) {
+) -> Operand {
     #[inline(always)]
     unsafe fn run<V: Lanes>(
         blocks: &Blocks,
@@ -215,17 +229,16 @@ pub unsafe fn mix(
         ramp: Ramp<'_>,
         to: BlockIndex,
         span: Span,
-    ) {
+    ) -> Operand {
         V::vectorize(
             #[inline(always)]
             || {
+                let made = to_make(terms, ramp, span);
                 // SAFETY: passed on to the caller of `mix`.
-                unsafe {
-                    let to = blocks.write::<V>(to, span);
-                    sum(blocks, terms, ramp, span.first, to);
-                }
+                unsafe { sum(blocks, terms, ramp, span.first, blocks.write::<V>(to, made)) };
+                Operand::block(to, made.frames < span.frames)
             },
-        );
+        )
     }
     // SAFETY: passed on to the caller.
     unsafe { with_lanes!(level, width, run(blocks, terms, ramp, to, span)) }
@@ -409,6 +422,11 @@ pub unsafe fn is_up(width: Width, blocks: &Blocks, gate: BlockIndex, span: Span)
 pub unsafe fn onset(level: Level, blocks: &Blocks, signal: Operand, span: Span) -> Option<usize> {
     match signal {
         Operand::Constant(value) => (value.abs() > QUIET && span.frames > 0).then_some(0),
+        Operand::Still(from) => {
+            let first = Span::start(span.frames.min(1));
+            // SAFETY: passed on to the caller.
+            unsafe { onset(level, blocks, Operand::Block(from), first) }
+        }
         Operand::Block(from) => {
             // SAFETY: passed on to the caller.
             let (loudest, frames) =
@@ -573,7 +591,8 @@ pub fn approach(level: Level, knob: Approach, travel: &mut [f32]) {
     with_lanes!(level, Width::One, run(knob, travel));
 }
 
-/// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped.
+/// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped. Where
+/// nothing moves the values stand still, and only the first is written. Gives what is to be read.
 ///
 /// A cable of 1 moves the knob across its whole travel; an absolute param
 /// ([`ParamSpec::is_absolute`]) moves by the signal itself. A travel that moves has a value for each frame of the call, the span's among them.
@@ -593,7 +612,7 @@ pub unsafe fn modulate(
     ramp: Ramp<'_>,
     to: BlockIndex,
     span: Span,
-) {
+) -> Operand {
     #[inline(always)]
     unsafe fn run<V: Lanes>(
         blocks: &Blocks,
@@ -603,13 +622,18 @@ pub unsafe fn modulate(
         ramp: Ramp<'_>,
         to: BlockIndex,
         span: Span,
-    ) {
+    ) -> Operand {
         V::vectorize(
             #[inline(always)]
             || {
+                let made = match travel {
+                    Travel::Still(_) => to_make(terms, ramp, span),
+                    Travel::Moving(_) => span,
+                };
+                let at = to;
                 // SAFETY: passed on to the caller of `modulate`.
                 let to = unsafe {
-                    let to = blocks.write::<V>(to, span);
+                    let to = blocks.write::<V>(at, made);
                     sum(blocks, terms, ramp, span.first, to);
                     to
                 };
@@ -628,8 +652,9 @@ pub unsafe fn modulate(
                         );
                     }
                 }
+                Operand::block(at, made.frames < span.frames)
             },
-        );
+        )
     }
     // SAFETY: passed on to the caller.
     unsafe {

@@ -114,6 +114,8 @@ pub struct ModuleSpec {
     pub silence: Silence,
     /// See [`crate::contract::Module::RECURSIVE`].
     pub recursive: bool,
+    /// See [`crate::contract::Module::HOLDS`].
+    pub holds: bool,
 }
 
 impl ModuleSpec {

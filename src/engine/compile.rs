@@ -18,7 +18,7 @@ use super::domains::Domains;
 use super::faults::FaultBoard;
 use super::graph::{Arrivals, Graph, Unit};
 use super::loads::{Audience, LoadBoard};
-use super::plan::{Act, Domain, HushIndex, Late, Node, Place, Plan, Step};
+use super::plan::{Act, Domain, HushIndex, Late, Node, Place, Plan, Range, ReadAt, Reader, Step};
 use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, Patch};
 
@@ -133,6 +133,10 @@ struct Builder<'a> {
     heard: Vec<Step>,
     nodes: Vec<Node>,
     tables: Growing,
+    /// The nodes that run frame by frame.
+    looped: Vec<bool>,
+    /// What is read of each node that may hold it, by the node's place.
+    readers: Vec<(u32, Reader)>,
 }
 
 impl<'a> Builder<'a> {
@@ -164,6 +168,8 @@ impl<'a> Builder<'a> {
             heard: Vec::new(),
             nodes: Vec::with_capacity(graph.nodes.len()),
             tables: Growing::default(),
+            looped,
+            readers: Vec::new(),
             recipe,
         }
     }
@@ -249,6 +255,36 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Remembers who reads a value where it lies, if the module that makes it may hold it.
+    fn note_reader(&mut self, index: ValueIndex, at: ReadAt) {
+        let value = self.values.value(index);
+        let spec = &self.recipe.graph.nodes[value.node].entry.spec;
+        // What is made in several parts of a call may stand still in each and yet move.
+        let whole = !self.looped[value.node];
+        if spec.holds && whole && value.fit == Fit::AsIs && !value.late {
+            let place = self.places_of_nodes[value.node];
+            let output = value.output as u32;
+            self.readers.push((place, Reader { output, at }));
+        }
+    }
+
+    /// Has each node know who reads what it may hold.
+    fn list_readers(&mut self) {
+        let mut readers = std::mem::take(&mut self.readers);
+        readers.retain(|(place, _)| {
+            let node = &self.nodes[*place as usize];
+            !node.takes_turns && !node.may_rest
+        });
+        readers.sort_by_key(|(place, _)| *place);
+        for same in readers.chunk_by(|(one, _), (other, _)| one == other) {
+            let first = self.tables.readers.len();
+            self.tables
+                .readers
+                .extend(same.iter().map(|(_, reader)| *reader));
+            self.nodes[same[0].0 as usize].readers = Range::since(first, &self.tables.readers);
+        }
+    }
+
     fn build(mut self, units: &[Unit]) -> Plan {
         for unit in units {
             match unit {
@@ -278,6 +314,7 @@ impl<'a> Builder<'a> {
                 asleep: false,
             });
         }
+        self.list_readers();
         let graph = self.recipe.graph;
         let slots = slots_at(graph, &self.places_of_nodes);
         let mut keys: Vec<_> = graph

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_modules::routing::Term;
 use weft_modules::{
-    BlockIndex, Blocks, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Wanted, Width,
+    BlockIndex, Blocks, Health, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Wanted, Width,
 };
 
 use super::faults::FaultBoard;
@@ -61,6 +61,24 @@ pub(super) struct Tables {
     pub(super) hushes: Box<[Hush]>,
     /// What each node that may rest hears.
     pub(super) hearing: Box<[HushIndex]>,
+    /// Who reads what each node may hold.
+    pub(super) readers: Box<[Reader]>,
+}
+
+/// One that reads an output which may stand still.
+#[derive(Clone, Copy)]
+pub(super) struct Reader {
+    pub(super) output: u32,
+    pub(super) at: ReadAt,
+}
+
+/// Where something is read.
+#[derive(Clone, Copy)]
+pub(super) enum ReadAt {
+    /// One of [`Tables::operands`].
+    Operand(u32),
+    /// One of [`Tables::terms`].
+    Term(u32),
 }
 
 /// What is known of mono blocks that are often silent for long: those that leave a domain, and the
@@ -89,6 +107,27 @@ impl Tables {
         self.hushes
             .get(index.0 as usize)
             .is_some_and(|hush| hush.silent)
+    }
+
+    /// Tells the readers of outputs which of them, a bit each, stand still in this call.
+    pub(super) fn hold(&mut self, readers: Range, held: u32) {
+        for reader in readers.of(&self.readers) {
+            let still = held >> reader.output & 1 == 1;
+            match reader.at {
+                ReadAt::Operand(index) => {
+                    if let Some(operand) = self.operands.get_mut(index as usize)
+                        && let Operand::Block(block) | Operand::Still(block) = *operand
+                    {
+                        *operand = Operand::block(block, still);
+                    }
+                }
+                ReadAt::Term(index) => {
+                    if let Some(term) = self.terms.get_mut(index as usize) {
+                        term.still = still;
+                    }
+                }
+            }
+        }
     }
 
     /// Says whether blocks are silent in this call. Gives whether silence must be written, to the whole
@@ -309,15 +348,37 @@ pub(super) struct Late {
 }
 
 /// One module of the plan: where it reads and writes.
+// What every call looks at comes first, in a cache line of its own.
+#[repr(C, align(64))]
 pub(super) struct Node {
     pub(super) instance: Box<dyn Instance>,
-    pub(super) state: Box<NodeState>,
     /// Some [`Tables::operands`]: inputs, then params.
     pub(super) ports: Range,
-    /// How many of the ports are inputs.
-    pub(super) inputs: u32,
     /// Some [`Tables::outputs`].
     pub(super) outputs: Range,
+    pub(super) state: Box<NodeState>,
+    /// The outputs somebody reads, but none while it serves nobody but those who sleep.
+    pub(super) wanted: Wanted,
+    /// What its last call found, which its readers know.
+    pub(super) health: Health,
+    /// How many of the ports are inputs.
+    pub(super) inputs: u32,
+    /// It sleeps with these.
+    pub(super) sleeper: Sleeper,
+    pub(super) width: Width,
+    pub(super) is_source: bool,
+    /// Whether it may be run with no more ado once its cables are laid: it is nothing special.
+    pub(super) is_plain: bool,
+    /// Whether cables have to be summed before it runs, or move its params.
+    pub(super) is_cabled: bool,
+    /// Whether it had better run a few frames at a time with others of its kind.
+    pub(super) takes_turns: bool,
+    /// Whether it may rest while it hears nothing.
+    pub(super) may_rest: bool,
+    /// Whether some param may move in the coming call.
+    pub(super) moving: bool,
+    /// Whether it failed and must not run again.
+    pub(super) failed: bool,
     /// Sums to make before it runs.
     pub(super) sums: Range,
     /// Params that cables move.
@@ -326,28 +387,14 @@ pub(super) struct Node {
     pub(super) knobs: Range,
     /// Some [`Tables::travels`]; none outside loops.
     pub(super) travels: Range,
-    /// The outputs somebody reads.
-    pub(super) read: Wanted,
-    /// The same, but none while it serves nobody but those who sleep.
-    pub(super) wanted: Wanted,
-    /// It sleeps with these.
-    pub(super) sleeper: Sleeper,
-    /// Whether it may rest while it hears nothing.
-    pub(super) may_rest: bool,
-    /// Its outputs, if it may rest.
-    pub(super) hush: HushIndex,
     /// Some [`Tables::hearing`]: all that it hears. `None` if it hears what nothing is known of.
     pub(super) hearing: Option<Range>,
-    pub(super) width: Width,
-    pub(super) is_source: bool,
-    /// Whether it may be run with no more ado: what it reads lies ready, and it is nothing special.
-    pub(super) is_plain: bool,
-    /// Whether it had better run a few frames at a time with others of its kind.
-    pub(super) takes_turns: bool,
-    /// Whether some param may move in the coming call.
-    pub(super) moving: bool,
-    /// Whether it failed and must not run again.
-    pub(super) failed: bool,
+    /// Its outputs, if it may rest.
+    pub(super) hush: HushIndex,
+    /// Some [`Tables::readers`]: those who are told what it holds.
+    pub(super) readers: Range,
+    /// The outputs somebody reads.
+    pub(super) read: Wanted,
 }
 
 /// What a module remembers from call to call beside its instance, and takes along when another plan
@@ -466,7 +513,7 @@ impl Plan {
                     match value {
                         Operand::Constant(_) => *now = *value,
                         // Blocks have other places there, so it must be told anew.
-                        Operand::Block(_) => there.moving = true,
+                        Operand::Block(_) | Operand::Still(_) => there.moving = true,
                     }
                 }
             }

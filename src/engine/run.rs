@@ -341,20 +341,25 @@ impl Call<'_> {
         if let Some(meter) = self.meter {
             return self.time_nodes(first..nodes.end(), meter, cx, span);
         }
-        let from = first - nodes.start();
-        let nodes = nodes.of_mut(self.nodes).iter_mut().skip(from);
+        let nodes = self.nodes.get_mut(first..nodes.end()).unwrap_or_default();
         for (index, node) in (first..).zip(nodes) {
             self.running = index;
             let health = if node.is_plain_now() {
+                if node.is_cabled {
+                    node.lay_cables(&self.around, self.tables, span);
+                }
                 node.process(&self.around, self.tables, cx, span)
             } else if node.rests_on(self.tables) {
                 node.fall_silent(&self.around, self.tables);
-                Health::Fine
+                Health::FINE
             } else {
                 node.run(&self.around, self.tables, cx, span)
             };
-            if health == Health::NotFinite {
-                self.faults.count(index, Fault::NotFinite);
+            if health != node.health {
+                node.heed(health, self.tables);
+                if health == Health::NOT_FINITE {
+                    self.faults.count(index, Fault::NotFinite);
+                }
             }
         }
         self.running = NOBODY;

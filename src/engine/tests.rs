@@ -510,6 +510,7 @@ mod large;
 mod loads;
 mod properties;
 mod sleep;
+mod still;
 mod turns;
 
 mod misbehaving {
@@ -536,7 +537,7 @@ mod misbehaving {
         }
         fn process(&mut self, cx: &Cx<'_>, _: &Io<'_>) -> Health {
             std::hint::black_box(vec![0.0f64; cx.frames]);
-            Health::Fine
+            Health::FINE
         }
     }
 

@@ -16,7 +16,8 @@ const DECAY: f32 = 2.0;
 const SUSTAIN: f32 = 3.0;
 const RELEASE: f32 = 4.0;
 
-/// The second output in the spec.
+// The outputs, in the order of the spec.
+const OUT: usize = 0;
 const END: usize = 1;
 
 const FROM_ZERO: usize = 1;
@@ -36,6 +37,8 @@ pub struct Adsr<V: Lanes> {
     retrigger: Edges<V>,
     /// The times and curves of the last call, if none of them moved in it.
     held: Option<[V; 5]>,
+    /// The outputs, a bit each, that stood still in the last call.
+    still: u32,
     sample_rate: f32,
 }
 
@@ -171,6 +174,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             gate("end", "A trigger when the release has reached zero."),
         ],
     };
+    const HOLDS: bool = true;
     const SILENCE: Silence = Silence::All(&["gate"]);
 
     fn new(setup: &Setup) -> Self {
@@ -182,6 +186,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             gate: Edges::new(),
             retrigger: Edges::new(),
             held: None,
+            still: 0,
             sample_rate: setup.sample_rate,
         }
     }
@@ -191,6 +196,11 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         self.segment = Segment::resting();
         self.gate = Edges::new();
         self.retrigger = Edges::new();
+    }
+
+    #[inline(always)]
+    fn held(&self) -> u32 {
+        self.still
     }
 
     #[inline(always)]
@@ -209,6 +219,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         ]: In<'_, V, 7>,
         [out, end]: Out<'_, V, 2>,
     ) {
+        self.still = 0;
         let frames = cx.frames;
         let turns = self.gate.turns(gate, frames) | self.retrigger.turns(retrigger, frames);
         let held = constants([attack, decay, release, attack_curve, decay_curve]);
@@ -229,6 +240,10 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             && self.segment.rests().all()
         {
             hold(out, self.sustains().select(sustain, self.target()));
+            self.still = 1 << OUT;
+            if cx.wanted.has(END) {
+                self.still |= 1 << END;
+            }
             self.segment.pass(frames);
             self.gate.finish(gate, frames);
             self.retrigger.finish(retrigger, frames);

@@ -51,6 +51,8 @@ pub struct Notes<V: Lanes> {
     performer: Performer<V>,
     /// What holds until something happens, if no gate is about to move.
     held: Option<Held<V>>,
+    /// The outputs, a bit each, that stood still in the last call.
+    still: u32,
     setup: Setup,
 }
 
@@ -63,6 +65,7 @@ struct Held<V> {
 }
 
 impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
+    const HOLDS: bool = true;
     const SPEC: Spec<0, 17, 11> = Spec {
         id: "notes",
         name: "Notes",
@@ -186,6 +189,7 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         Notes {
             performer: Performer::new(setup.seed, setup.sample_rate),
             held: None,
+            still: 0,
             setup: *setup,
         }
     }
@@ -196,6 +200,11 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
     }
 
     #[inline(always)]
+    fn held(&self) -> u32 {
+        self.still
+    }
+
+    #[inline(always)]
     fn process(
         &mut self,
         cx: &Cx<'_>,
@@ -203,19 +212,13 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         params: In<'_, V, 17>,
         mut outputs: Out<'_, V, 11>,
     ) {
+        self.still = 0;
         if let (Some(held), Some(mode)) = (self.held, params[index::MODE].constant())
             && cx.notes.is_empty()
             && mode.lane(0) == held.mode
         {
             let starts = V::splat(0.0);
-            self.write(
-                0..cx.frames,
-                held.gates,
-                starts,
-                cx.wanted,
-                &params,
-                &mut outputs,
-            );
+            self.write(cx, 0..cx.frames, held.gates, starts, &params, &mut outputs);
         } else {
             self.play(cx, params, outputs);
         }
@@ -257,7 +260,7 @@ impl<V: Lanes> Notes<V> {
                         events.peek().map_or(cx.frames, |event| due(event))
                     };
                     let (gates, starts) = self.performer.gates();
-                    self.write(frame..end, gates, starts, cx.wanted, &params, &mut outputs);
+                    self.write(cx, frame..end, gates, starts, &params, &mut outputs);
                     self.performer.step();
                     frame = end;
                 }
@@ -273,10 +276,10 @@ impl<V: Lanes> Notes<V> {
     #[inline(always)]
     fn write(
         &mut self,
+        cx: &Cx<'_>,
         range: Range<usize>,
         gates: V,
         starts: V,
-        wanted: Wanted,
         params: &In<'_, V, 17>,
         outputs: &mut Out<'_, V, 11>,
     ) {
@@ -312,17 +315,21 @@ impl<V: Lanes> Notes<V> {
             random,
             side,
         ] = outputs;
+        let wanted = cx.wanted;
         let values = &mut self.performer.values;
+        // What is written in parts may move from one to the next.
+        let mut still = Still {
+            wanted,
+            is_whole: range.len() == cx.frames,
+            outputs: 0,
+        };
         let pitch = part(pitch, &range);
         let bend = part(bend, &range);
         let knobs = [detune, octave, transpose, tune, bend_range, mpe_range];
         if values.pitch_is_still() && knobs.iter().all(|knob| knob.constant().is_some()) {
-            if wanted.has(PITCH) {
-                hold(pitch, pitch_at(values, params, range.start));
-            }
-            if wanted.has(BEND) {
-                hold(bend, values.bend.value() + values.finger.value());
-            }
+            let pitches = pitch_at(values, params, range.start);
+            still.hold(PITCH, pitch, pitches);
+            still.hold(BEND, bend, values.bend.value() + values.finger.value());
         } else if !wanted.has(PITCH) && !wanted.has(BEND) {
             values.skip_pitch(range.len());
         } else {
@@ -332,47 +339,58 @@ impl<V: Lanes> Notes<V> {
                 values.step_pitch();
             }
         }
-        if wanted.has(GATE) {
-            hold(part(gate, &range), gates);
-        }
-        if wanted.has(TRIGGER) {
-            hold(part(trigger, &range), starts);
-        }
+        still.hold(GATE, part(gate, &range), gates);
+        still.hold(TRIGGER, part(trigger, &range), starts);
         let side = part(side, &range);
-        emit(
-            wanted,
-            VELOCITY,
-            &mut values.velocity,
-            part(velocity, &range),
-        );
-        emit(wanted, RELEASE, &mut values.release, part(release, &range));
-        emit(
-            wanted,
-            PRESSURE,
-            &mut values.pressure,
-            part(pressure, &range),
-        );
-        emit(wanted, TIMBRE, &mut values.timbre, part(timbre, &range));
-        emit(wanted, WHEEL, &mut values.wheel, part(wheel, &range));
-        emit(wanted, RANDOM, &mut values.random, part(random, &range));
-        emit(wanted, SIDE, &mut values.place, side);
+        still.emit(VELOCITY, &mut values.velocity, part(velocity, &range));
+        still.emit(RELEASE, &mut values.release, part(release, &range));
+        still.emit(PRESSURE, &mut values.pressure, part(pressure, &range));
+        still.emit(TIMBRE, &mut values.timbre, part(timbre, &range));
+        still.emit(WHEEL, &mut values.wheel, part(wheel, &range));
+        still.emit(RANDOM, &mut values.random, part(random, &range));
         if wanted.has(SIDE) {
+            values.place.fill(side);
             let spread = match spread {
                 Signal::Constant(spread) => Signal::Constant(*spread),
                 Signal::Frames(spread) => Signal::Frames(spread.get(range).unwrap_or_default()),
             };
             scale(side, spread);
+        } else {
+            values.place.skip(range.len());
         }
+        self.still = still.outputs;
     }
 }
 
-/// Writes the frames of an output if somebody reads it, and moves its value on past them.
-#[inline(always)]
-fn emit<V: Lanes>(wanted: Wanted, index: usize, value: &mut Glide<V>, out: &mut [V]) {
-    if wanted.has(index) {
-        value.fill(out);
-    } else {
-        value.skip(out.len());
+/// Writes outputs, and remembers which stand still.
+struct Still {
+    wanted: Wanted,
+    /// Whether what is written is the whole call.
+    is_whole: bool,
+    /// A bit each.
+    outputs: u32,
+}
+
+impl Still {
+    /// Writes frames of an output that are all alike, if somebody reads it.
+    #[inline(always)]
+    fn hold<V: Lanes>(&mut self, index: usize, out: &mut [V], value: V) {
+        if self.wanted.has(index) {
+            hold(out, value);
+            self.outputs |= u32::from(self.is_whole) << index;
+        }
+    }
+
+    /// Writes the frames of an output if somebody reads it, and moves its value on past them.
+    #[inline(always)]
+    fn emit<V: Lanes>(&mut self, index: usize, value: &mut Glide<V>, out: &mut [V]) {
+        if value.is_still() {
+            self.hold(index, out, value.value());
+        } else if self.wanted.has(index) {
+            value.fill(out);
+        } else {
+            value.skip(out.len());
+        }
     }
 }
 

@@ -454,7 +454,7 @@ fn stressed(
             .fold(0.0_f32, |peak, value| peak.max(value.abs()))
     };
     let loud = peak(rig.run(sounding as usize));
-    assert_eq!(rig.health, Health::Fine);
+    assert_eq!(rig.health, Health::FINE);
     rig.run(400_000);
     (loud, peak(rig.run(1_000)))
 }
@@ -507,7 +507,7 @@ fn no_movement_upsets_a_biquad() {
         rig.run(100_000);
         let rest = peak(rig.run(1_000));
         println!("biquad {name}: {loud}, rests at {rest}");
-        assert_eq!(rig.health, Health::Fine);
+        assert_eq!(rig.health, Health::FINE);
         assert!(loud < limit, "{name}: {loud}");
         assert!(rest < 1e-6, "{name} rests at {rest}");
     };

@@ -870,7 +870,7 @@ fn audio_out_turns_nonsense_into_silence() {
             (0.25, 0.0, 0.25)
         );
         assert!(outputs[1].iter().all(|sample| *sample == 0.5));
-        assert_eq!(rig.health, crate::Health::Fine);
+        assert_eq!(rig.health, crate::Health::FINE);
     }
 }
 

@@ -353,7 +353,7 @@ fn beyond_half_the_sample_rate_nothing_blows_up() {
                     .hold("pitch", 6.0)
                     .hold("fm", fm);
                 let out = &rig.run(20_000)[0];
-                assert_eq!(rig.health, Health::Fine);
+                assert_eq!(rig.health, Health::FINE);
                 let peak = out[64..].iter().fold(0.0, |peak: f32, x| peak.max(x.abs()));
                 assert!(peak < 1.5, "{id} at {rate}: {peak}");
                 assert!(

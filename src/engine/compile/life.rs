@@ -30,7 +30,7 @@ impl Instance for Vacant {
         false
     }
     fn process(&mut self, _: &Cx<'_>, _: &Io<'_>) -> Health {
-        Health::Fine
+        Health::FINE
     }
 }
 

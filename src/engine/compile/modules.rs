@@ -1,7 +1,7 @@
 //! Adding a module: what it reads and writes, and who listens to it.
 
 use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, MAX_FRAMES, Operand, Voicing, Wanted, Width};
+use weft_modules::{BlockIndex, Health, MAX_FRAMES, Operand, Voicing, Wanted, Width};
 
 use super::life::{life, vacancy};
 use super::tables::{add, always, sleeper};
@@ -9,7 +9,7 @@ use super::values::Values;
 use super::{Builder, Fresh, Recipe};
 use crate::engine::buffers::BlockPool;
 use crate::engine::graph::Target;
-use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, Step};
+use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, ReadAt, Step};
 
 impl Builder<'_> {
     /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
@@ -25,9 +25,11 @@ impl Builder<'_> {
         for at in readings {
             let reading = self.values.reading(at);
             let from = self.place(reading.value);
+            self.note_reader(reading.value, ReadAt::Term(self.tables.terms.len() as u32));
             self.tables.terms.push(Term {
                 from,
                 mono: reading.mono,
+                still: false,
                 gain: reading.wire.fade.gain,
                 start: reading.wire.fade.start,
             });
@@ -50,7 +52,11 @@ impl Builder<'_> {
             let first = readings.clone().next().map(|at| self.values.reading(at));
             let operand = match first {
                 None => Operand::Constant(0.0),
-                Some(reading) if reading.direct => Operand::Block(self.place(reading.value)),
+                Some(reading) if reading.direct => {
+                    let at = self.tables.operands.len() as u32;
+                    self.note_reader(reading.value, ReadAt::Operand(at));
+                    Operand::Block(self.place(reading.value))
+                }
                 Some(_) => {
                     let to = scratch.take(width);
                     self.mix(readings, to, input);
@@ -133,10 +139,16 @@ impl Builder<'_> {
         self.tables.operands.extend(params);
         let is_source = spec.voicing == Voicing::NoteSource;
         let tables = &mut self.tables;
-        let is_plain = sums.is_empty() && modulated.is_empty() && !is_source && !may_rest;
+        let is_cabled = !sums.is_empty() || !modulated.is_empty();
+        let is_plain = !is_source && !may_rest && travels == 0;
         self.nodes.push(Node {
             is_plain,
-            takes_turns: is_plain && spec.recursive && width == Width::One && self.kept.is_none(),
+            is_cabled,
+            takes_turns: is_plain
+                && !is_cabled
+                && spec.recursive
+                && width == Width::One
+                && self.kept.is_none(),
             instance,
             ports: Range::since(first_port, &tables.operands),
             inputs: spec.inputs.len() as u32,
@@ -158,6 +170,8 @@ impl Builder<'_> {
             is_source,
             moving: false,
             failed: false,
+            health: Health::FINE,
+            readers: Range::default(),
             state: Box::new(state),
         });
         if self.kept.is_none() {
@@ -217,6 +231,7 @@ impl Builder<'_> {
             let term = |from| Term {
                 from,
                 mono: true,
+                still: false,
                 gain: heard.gain,
                 start: heard.start,
             };

@@ -3,7 +3,9 @@
 use weft_modules::routing::Term;
 use weft_modules::{BlockIndex, MAX_FRAMES, Operand};
 
-use crate::engine::plan::{Act, Domain, Hush, HushIndex, Mix, Place, Range, Sleeper, Step, Tables};
+use crate::engine::plan::{
+    Act, Domain, Hush, HushIndex, Mix, Place, Range, Reader, Sleeper, Step, Tables,
+};
 
 /// [`Tables`] in the making.
 #[derive(Default)]
@@ -20,6 +22,7 @@ pub(super) struct Growing {
     pub(super) served: Vec<u32>,
     pub(super) hushes: Vec<Hush>,
     pub(super) hearing: Vec<HushIndex>,
+    pub(super) readers: Vec<Reader>,
 }
 
 impl Growing {
@@ -37,6 +40,7 @@ impl Growing {
             travels: self.travels.into(),
             hushes: self.hushes.into(),
             hearing: self.hearing.into(),
+            readers: self.readers.into(),
         }
     }
 

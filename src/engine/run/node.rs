@@ -11,6 +11,37 @@ use crate::engine::voices::GRID;
 impl Node {
     /// Makes ready what the module reads: sums of cables, and params that move.
     fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
+        if !self.travels.is_empty() {
+            self.sum_cables(around, tables, span);
+            self.modulate_frame(around, tables, span);
+        } else if self.moving {
+            self.sum_cables(around, tables, span);
+            self.render_params(around, tables, span.frames);
+        } else {
+            self.lay_cables(around, tables, span);
+        }
+    }
+
+    /// Makes ready what cables bring while no knob moves.
+    #[inline(never)]
+    pub(super) fn lay_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
+        self.sum_cables(around, tables, span);
+        for mix in self.modulated.of(&tables.mixes) {
+            let port = mix.port as usize;
+            if let Some(param) = self.state.params.get(port) {
+                let travel = Travel::Still(param.travel());
+                let read = param.modulate(around, self.width, travel, mix, &tables.terms, span);
+                let ports = self.ports.of_mut(&mut tables.operands);
+                if let Some(operand) = ports.get_mut(self.inputs as usize + port) {
+                    *operand = read;
+                }
+            }
+        }
+    }
+
+    /// Sums cables into inputs.
+    #[inline(always)]
+    fn sum_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
         let Around {
             level,
             blocks,
@@ -20,13 +51,11 @@ impl Node {
         for sum in self.sums.of(&tables.mixes) {
             let terms = sum.terms.of(&tables.terms);
             // SAFETY: sums go to memory that only this node uses, and only now.
-            unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
-        }
-        if self.moving || !self.modulated.is_empty() {
-            if self.travels.is_empty() {
-                self.render_params(around, tables, span.frames);
-            } else {
-                self.modulate_frame(around, tables, span);
+            let read =
+                unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
+            let ports = self.ports.of_mut(&mut tables.operands);
+            if let Some(operand) = ports.get_mut(sum.port as usize) {
+                *operand = read;
             }
         }
     }
@@ -53,7 +82,7 @@ impl Node {
         cx.wanted = self.wanted;
         match self.io(around, tables, span) {
             Some(io) => self.instance.process(cx, &io),
-            None => Health::Fine,
+            None => Health::FINE,
         }
     }
 
@@ -71,11 +100,11 @@ impl Node {
             self.prepare(around, tables, span);
         }
         let Some(io) = self.io(around, tables, span) else {
-            return Health::Fine;
+            return Health::FINE;
         };
         if self.failed {
             io.silence_any(self.width);
-            return Health::Fine;
+            return Health::FINE;
         }
         if self.may_rest {
             return self.listen(around, tables, cx, span);
@@ -131,7 +160,6 @@ impl Node {
             else {
                 continue;
             };
-            *operand = Operand::Block(mix.to);
             let (mut travel, mut exact);
             let travel = if param.is_still() {
                 Travel::Still(param.travel())
@@ -142,8 +170,19 @@ impl Node {
                 Travel::Moving(&travel)
             };
             let span = Span::start(frames);
-            param.modulate(around, self.width, travel, mix, &tables.terms, span);
+            *operand = param.modulate(around, self.width, travel, mix, &tables.terms, span);
         }
+    }
+
+    /// Tells its readers what a call found, where that differs from the one before.
+    #[cold]
+    pub(super) fn heed(&mut self, health: Health, tables: &mut Tables) {
+        // A fault is not remembered, so that the next one counts as well.
+        self.health = match health {
+            Health::NOT_FINITE => Health::FINE,
+            health => health,
+        };
+        tables.hold(self.readers, health.held());
     }
 
     /// Whether it rests, and is known to hear nothing in this call.
@@ -177,12 +216,12 @@ impl Node {
         &mut self,
         around: &Around<'_>,
         tables: &mut Tables,
-        cx: &Cx<'_>,
+        cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
         let mut first = 0;
         let Some(io) = self.io(around, tables, span) else {
-            return Health::Fine;
+            return Health::FINE;
         };
         if self.state.rests {
             let ports = self.ports.of(&tables.operands);
@@ -194,29 +233,30 @@ impl Node {
             first = heard.min().unwrap_or(span.frames);
             if first >= span.frames {
                 self.fall_silent(around, tables);
-                return Health::Fine;
+                return Health::FINE;
             }
             io.silence_any(self.width);
             self.state.rests = false;
         }
-        let cx = Cx {
-            frames: cx.frames - first,
-            position: cx.position.wrapping_add(first as u64),
-            // Modules that rest hear no notes; theirs would be off by what is left out.
-            notes: &[],
-            audio_in: cx
-                .audio_in
-                .map(|audio| audio.get(first..).unwrap_or_default()),
-            wanted: self.wanted,
-            ..*cx
+        cx.wanted = self.wanted;
+        let health = if first == 0 {
+            self.instance.process(cx, &io)
+        } else {
+            let cx = Cx {
+                frames: cx.frames - first,
+                position: cx.position.wrapping_add(first as u64),
+                // Modules that rest hear no notes; theirs would be off by what is left out.
+                notes: &[],
+                audio_in: cx
+                    .audio_in
+                    .map(|audio| audio.get(first..).unwrap_or_default()),
+                ..*cx
+            };
+            self.instance.process(&cx, &io.after(first))
         };
-        let health = self.instance.process(&cx, &io.after(first));
         // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
-        self.state.rests = cx
-            .position
-            .wrapping_add(cx.frames as u64)
-            .is_multiple_of(GRID)
-            && self.instance.rests();
+        let end = cx.position.wrapping_add(cx.frames as u64);
+        self.state.rests = end.is_multiple_of(GRID) && self.instance.rests();
         health
     }
 
@@ -227,14 +267,15 @@ impl Node {
             let port = mix.port as usize;
             if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
                 let travel = Travel::Moving(travel);
-                param.modulate(around, self.width, travel, mix, &tables.terms, span);
+                // A travel that moves leaves nothing still.
+                let _ = param.modulate(around, self.width, travel, mix, &tables.terms, span);
             }
         }
     }
 }
 
 impl Param {
-    /// Writes what its travel and the cables to it make, where its module reads it.
+    /// Writes what its travel and the cables to it make. Gives what its module reads.
     fn modulate(
         &self,
         around: &Around<'_>,
@@ -243,7 +284,7 @@ impl Param {
         cables: &Mix,
         terms: &[Term],
         span: Span,
-    ) {
+    ) -> Operand {
         let Around {
             level,
             blocks,
@@ -255,7 +296,7 @@ impl Param {
         unsafe {
             routing::modulate(
                 level, width, blocks, self.shape, travel, terms, ramp, cables.to, span,
-            );
+            )
         }
     }
 

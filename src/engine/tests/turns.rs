@@ -65,7 +65,7 @@ impl Instance for Tires {
         self.0 += 1;
         assert!(self.0 < 2, "a module fails");
         io.silence_any(weft_modules::Width::One);
-        Health::Fine
+        Health::FINE
     }
 }
 
