@@ -57,6 +57,8 @@ fn what_stands_still_sounds_as_if_it_moved() {
     for cuts in [&[64][..], &[1], &[100, 7], &[512]] {
         let (still, standing) = render(true, cuts);
         assert!(still == moving, "{cuts:?}");
-        assert!(standing > 4, "{standing} stand still at the end");
+        // Of a sum of a single frame there is nothing to save.
+        let least = if cuts == [1] { 3 } else { 6 };
+        assert!(standing >= least, "{cuts:?}: {standing} at the end");
     }
 }
