@@ -111,7 +111,7 @@ pub trait LaneBits:
     /// The bits `f` gives for each lane index.
     fn from_fn(f: impl FnMut(usize) -> u32) -> Self;
     /// One lane's bits; lanes past the end are 0.
-    fn lane(self, index: usize) -> u32;
+    fn lane(&self, index: usize) -> u32;
     /// Adds, wrapping around.
     fn wrapping_add(self, other: Self) -> Self;
     /// Subtracts, wrapping around.
@@ -209,7 +209,7 @@ pub trait Lanes:
     }
     /// One lane's value; lanes past the end read as 0.
     #[inline(always)]
-    fn lane(self, index: usize) -> f32 {
+    fn lane(&self, index: usize) -> f32 {
         self.as_slice().get(index).copied().unwrap_or(0.0)
     }
     /// Sets one lane; lanes past the end are ignored.
@@ -309,8 +309,8 @@ impl LaneBits for u32 {
         f(0)
     }
     #[inline(always)]
-    fn lane(self, index: usize) -> u32 {
-        if index == 0 { self } else { 0 }
+    fn lane(&self, index: usize) -> u32 {
+        if index == 0 { *self } else { 0 }
     }
     #[inline(always)]
     fn wrapping_add(self, other: Self) -> Self {
@@ -580,7 +580,7 @@ macro_rules! wide_lanes {
                 $bits_name($bits::from_fn(S::proof(), f))
             }
             #[inline(always)]
-            fn lane(self, index: usize) -> u32 {
+            fn lane(&self, index: usize) -> u32 {
                 self.0.as_slice().get(index).copied().unwrap_or(0)
             }
             #[inline(always)]

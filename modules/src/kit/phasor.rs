@@ -14,6 +14,10 @@ use crate::lanes::{LaneBits, LaneMask, Lanes};
 const STEP: f32 = 1.0 / 4_294_967_296.0;
 /// The most turns a frame; just below half the sample rate.
 const FASTEST: f32 = 0.49;
+/// Frames that have a bit each in one lane of bits.
+const HALF: usize = 32;
+/// The bit that tells a negative number.
+const SIGN: u32 = 1 << 31;
 
 /// The ratio of frequencies that so many cents make, relative error below 1e-7 within ±100: Taylor's
 /// series, which is short so near to 0. The fine tuning mostly moves alone, and then the pitch's own
@@ -82,8 +86,13 @@ pub struct Moving<V: Lanes> {
     pub steps: [V; MAX_FRAMES],
     /// Turns up to the frame before the call.
     pub step_before: V,
+    /// No lane's step differs more than this from the step before.
+    pub greatest_haste: V,
     /// The frames, as bits, before which the phase of any lane restarted.
     pub restarts: u64,
+    /// The frames, as bits in each lane, since whose frame before the phase passed a whole turn or
+    /// restarted: the first 32 and the others.
+    breaks: [V::Bits; 2],
     /// When and where to, if there are any.
     places: Option<Restarts<V>>,
     /// The first frame before which the wave already sounded, so that it can have breaks.
@@ -133,11 +142,6 @@ impl<V: Lanes> Phasor<V> {
         self.untuned(pitch) * tuning(fine)
     }
 
-    #[inline(always)]
-    fn modulated(base: V, fm: V, fm_depth: V) -> V {
-        (base * fm_depth.mul_add(fm, V::splat(1.0))).clamp(-FASTEST, FASTEST)
-    }
-
     /// The step at a pitch, fine tuning, modulation and its depth that mostly are those of the last
     /// call.
     #[inline(always)]
@@ -148,7 +152,7 @@ impl<V: Lanes> Phasor<V> {
             return *step;
         }
         let [pitch, fine, fm, fm_depth] = controls;
-        let step = Self::modulated(self.base(pitch, fine), fm, fm_depth);
+        let step = limited(self.base(pitch, fine) * modulation(fm, fm_depth), FASTEST);
         self.held = Some((controls, step));
         step
     }
@@ -209,42 +213,46 @@ impl<V: Lanes> Phasor<V> {
         moving.restarts = 0;
         moving.places = None;
         let steps = &mut moving.steps[..frames];
+        // A modulation that does not move is taken on the way. Times 1 and limited by nothing are exact.
+        let (factor, most) = match (fm, fm_depth) {
+            (Signal::Constant(fm), Signal::Constant(fm_depth)) => {
+                (modulation(fm, fm_depth), FASTEST)
+            }
+            _ => (V::splat(1.0), f32::INFINITY),
+        };
         match (settled(pitch), settled(fine)) {
             (Signal::Constant(pitch), Signal::Constant(fine)) => {
-                steps.fill(self.base(pitch, fine));
+                steps.fill(limited(self.base(pitch, fine) * factor, most));
             }
             (Signal::Frames(pitch), Signal::Constant(fine)) => {
                 let tuning = tuning(fine);
                 for (step, pitch) in steps.iter_mut().zip(pitch) {
-                    *step = self.untuned(*pitch) * tuning;
+                    *step = limited(self.untuned(*pitch) * tuning * factor, most);
                 }
             }
             (Signal::Constant(pitch), Signal::Frames(fine)) => {
                 let untuned = self.untuned(pitch);
                 for (step, fine) in steps.iter_mut().zip(fine) {
-                    *step = untuned * tuning(*fine);
+                    *step = limited(untuned * tuning(*fine) * factor, most);
                 }
             }
             (Signal::Frames(pitch), Signal::Frames(fine)) => {
                 for (step, (pitch, fine)) in steps.iter_mut().zip(pitch.iter().zip(fine)) {
-                    *step = self.base(*pitch, *fine);
+                    *step = limited(self.base(*pitch, *fine) * factor, most);
                 }
             }
         }
         match (fm, fm_depth) {
-            (Signal::Constant(fm), Signal::Constant(fm_depth)) => {
-                for step in &mut *steps {
-                    *step = Self::modulated(*step, fm, fm_depth);
-                }
-            }
+            (Signal::Constant(_), Signal::Constant(_)) => {}
             (Signal::Frames(fm), Signal::Constant(fm_depth)) => {
                 for (step, fm) in steps.iter_mut().zip(fm) {
-                    *step = Self::modulated(*step, *fm, fm_depth);
+                    *step = limited(*step * modulation(*fm, fm_depth), FASTEST);
                 }
             }
             (fm, fm_depth) => {
                 for (frame, step) in steps.iter_mut().enumerate() {
-                    *step = Self::modulated(*step, fm.at(frame), fm_depth.at(frame));
+                    let factor = modulation(fm.at(frame), fm_depth.at(frame));
+                    *step = limited(*step * factor, FASTEST);
                 }
             }
         }
@@ -252,14 +260,10 @@ impl<V: Lanes> Phasor<V> {
         moving.before = self.phase;
         moving.step_before = self.last_step;
         self.last_step = moving.steps[frames.saturating_sub(1)];
-        let mut phase = self.phase;
         match settled(sync) {
             Signal::Constant(value) if !self.sync.would_rise(value) => {
                 self.sync.hold(value, frames);
-                for (at, step) in moving.phases[..frames].iter_mut().zip(&moving.steps) {
-                    phase = phase.wrapping_add(step.to_phase());
-                    *at = phase;
-                }
+                moving.run(frames);
             }
             sync => {
                 let none = V::splat(-1.0);
@@ -268,27 +272,29 @@ impl<V: Lanes> Phasor<V> {
                     starts: [none; MAX_FRAMES],
                 });
                 moving.restarts = self.sync.find(sync, frames, &mut places.ages);
-                for (frame, (at, step)) in moving.phases[..frames]
-                    .iter_mut()
-                    .zip(&moving.steps)
-                    .enumerate()
-                {
-                    phase = phase.wrapping_add(step.to_phase());
-                    if moving.restarts >> frame & 1 == 1 {
-                        let (age, start) = (places.ages[frame], start.at(frame));
-                        places.starts[frame] = start;
-                        let fresh = start.to_phase().wrapping_add((*step * age).to_phase());
-                        let restarted = age.ge(V::splat(0.0));
-                        phase = restarted
-                            .select(V::from_bits(fresh), V::from_bits(phase))
-                            .to_bits();
-                    }
-                    *at = phase;
-                }
+                moving.run_with_restarts(frames, start);
             }
         }
-        self.phase = phase;
+        self.phase = moving.previous(frames);
     }
+}
+
+/// What the frequency is multiplied by.
+#[inline(always)]
+fn modulation<V: Lanes>(fm: V, fm_depth: V) -> V {
+    fm_depth.mul_add(fm, V::splat(1.0))
+}
+
+/// A step no faster than this, forwards and backwards.
+#[inline(always)]
+fn limited<V: Lanes>(step: V, most: f32) -> V {
+    step.clamp(-most, most)
+}
+
+/// As [`Lanes::to_phase`], for less than half a turn: no whole turns have to drop out.
+#[inline(always)]
+fn short_to_phase<V: Lanes>(turns: V) -> V::Bits {
+    (turns * 4_294_967_296.0).to_signed()
 }
 
 impl<V: Lanes> Steady<V> {
@@ -462,10 +468,141 @@ impl<V: Lanes> Moving<V> {
             phases: [V::Bits::splat(0); MAX_FRAMES],
             steps: [V::splat(0.0); MAX_FRAMES],
             step_before: V::splat(0.0),
+            greatest_haste: V::splat(0.0),
             restarts: 0,
+            breaks: [V::Bits::splat(0); 2],
             places: None,
             first: 0,
         }
+    }
+
+    /// Goes along the steps of so many frames.
+    #[inline(always)]
+    fn run(&mut self, frames: usize) {
+        if V::COUNT == 1 {
+            self.run_alone(frames);
+        } else {
+            self.run_abreast(frames);
+        }
+        // A wave that has just started has no breaks behind it.
+        if self.first > 0 {
+            self.breaks[0] = self.breaks[0] & V::Bits::splat(!1);
+        }
+    }
+
+    /// One voice: all but the sum of the steps is done for eight frames at once.
+    #[inline(always)]
+    fn run_alone(&mut self, frames: usize) {
+        let steps = &self.steps[..frames];
+        let mut travels = [<V::Wide as Lanes>::Bits::splat(0); MAX_FRAMES / 8];
+        for (travel, steps) in travels.iter_mut().zip(self.steps.as_chunks().0) {
+            *travel = short_to_phase(wide(steps));
+        }
+        let mut phase = self.before;
+        for (frame, at) in self.phases[..frames].iter_mut().enumerate() {
+            let travel = travels[frame / 8 % travels.len()].lane(frame % 8);
+            phase = phase.wrapping_add(V::Bits::splat(travel));
+            *at = phase;
+        }
+        let mut greatest_haste = (self.steps[0] - self.step_before).abs();
+        let (first, others) = (&steps[..frames.saturating_sub(1)], &steps[1.min(frames)..]);
+        let (eights, rest) = first.as_chunks();
+        let (other_eights, other_rest) = others.as_chunks();
+        let mut hastes = V::Wide::splat(0.0);
+        for (before, step) in eights.iter().zip(other_eights) {
+            hastes = (wide(step) - wide(before)).abs().max(hastes);
+        }
+        for (before, step) in rest.iter().zip(other_rest) {
+            greatest_haste = (*step - *before).abs().max(greatest_haste);
+        }
+        for haste in hastes.as_slice() {
+            greatest_haste = V::splat(*haste).max(greatest_haste);
+        }
+        self.greatest_haste = greatest_haste;
+        let mut breaks = 0;
+        let eights = self.phases.as_chunks().0.iter().zip(&travels);
+        for (eight, (phases, travel)) in eights.enumerate() {
+            let to = wide_bits::<V>(phases);
+            let passes = passes::<V::Wide>(to.wrapping_sub(*travel), *travel, to);
+            breaks |= V::Wide::from_signed(passes).lt(V::Wide::splat(0.0)).bits() << (eight * 8);
+        }
+        breaks &= u64::MAX >> (MAX_FRAMES - frames);
+        self.breaks = [
+            V::Bits::splat(breaks as u32),
+            V::Bits::splat((breaks >> HALF) as u32),
+        ];
+    }
+
+    /// Several voices, frame by frame.
+    #[inline(always)]
+    fn run_abreast(&mut self, frames: usize) {
+        let (mut phase, mut step_before) = (self.before, self.step_before);
+        let mut greatest_haste = V::splat(0.0);
+        let sign = V::Bits::splat(SIGN);
+        let halves = self.phases[..frames]
+            .chunks_mut(HALF)
+            .zip(self.steps.chunks(HALF));
+        self.breaks = [V::Bits::splat(0); 2];
+        for (breaks, (phases, steps)) in self.breaks.iter_mut().zip(halves) {
+            // Of its own, which stays in a register.
+            let mut signs = V::Bits::splat(0);
+            for (at, step) in phases.iter_mut().zip(steps) {
+                greatest_haste = (*step - step_before).abs().max(greatest_haste);
+                step_before = *step;
+                let travel = short_to_phase(*step);
+                let from = phase;
+                phase = from.wrapping_add(travel);
+                *at = phase;
+                signs = signs.shift_right(1) | (passes::<V>(from, travel, phase) & sign);
+            }
+            *breaks = signs.shift_right((HALF - phases.len()) as u32);
+        }
+        self.greatest_haste = greatest_haste;
+    }
+
+    /// As [`Moving::run`], with the restarts that were found.
+    #[inline(always)]
+    fn run_with_restarts(&mut self, frames: usize, start: Signal<'_, V>) {
+        let (mut phase, mut step_before) = (self.before, self.step_before);
+        self.greatest_haste = V::splat(0.0);
+        self.breaks = [V::Bits::splat(0); 2];
+        for frame in 0..frames {
+            let step = self.steps[frame];
+            self.greatest_haste = (step - step_before).abs().max(self.greatest_haste);
+            step_before = step;
+            let travel = short_to_phase(step);
+            let from = phase;
+            phase = from.wrapping_add(travel);
+            let mut breaks = passes::<V>(from, travel, phase);
+            if self.restarts >> frame & 1 == 1
+                && let Some(places) = &mut self.places
+            {
+                let (age, start) = (places.ages[frame], start.at(frame));
+                places.starts[frame] = start;
+                let fresh = start.to_phase().wrapping_add((step * age).to_phase());
+                let restarted = age.ge(V::splat(0.0));
+                phase = restarted
+                    .select(V::from_bits(fresh), V::from_bits(phase))
+                    .to_bits();
+                let sign = V::from_bits(V::Bits::splat(SIGN));
+                breaks = breaks | restarted.select(sign, V::splat(0.0)).to_bits();
+            }
+            self.phases[frame] = phase;
+            let half = &mut self.breaks[frame / HALF];
+            *half = *half | breaks.shift_right(31).shift_left((frame % HALF) as u32);
+        }
+        // A wave that has just started has no breaks behind it.
+        if self.first > 0 {
+            self.breaks[0] = self.breaks[0] & V::Bits::splat(!1);
+        }
+    }
+
+    /// The frames, as bits, since whose frame before the phase of a lane passed a whole turn or
+    /// restarted.
+    #[inline(always)]
+    pub fn lane_breaks(&self, lane: usize) -> u64 {
+        let [first, others] = &self.breaks;
+        u64::from(first.lane(lane)) | u64::from(others.lane(lane)) << HALF
     }
 
     /// Writes the phase as others sync to it.
@@ -483,6 +620,17 @@ impl<V: Lanes> Moving<V> {
             Some(previous) => self.phases[previous % MAX_FRAMES],
             None => self.before,
         }
+    }
+
+    /// As [`Moving::previous`], of one lane.
+    #[inline(always)]
+    fn previous_lane(&self, frame: usize, lane: usize) -> u32 {
+        // By reference: a whole vector would be copied for its one lane.
+        let previous = match frame.checked_sub(1) {
+            Some(previous) => &self.phases[previous % MAX_FRAMES],
+            None => &self.before,
+        };
+        previous.lane(lane)
     }
 
     /// The restart before a frame: how many frames (0 to 1) before it, below 0 in lanes without one,
@@ -508,31 +656,50 @@ impl<V: Lanes> Moving<V> {
     /// frame before, and those of which `also` says so.
     #[inline(always)]
     pub fn events(&self, frames: usize, mut also: impl FnMut(usize) -> bool) -> u64 {
-        let mut events = self.restarts;
-        let mut from = V::from_phase(self.before);
+        let mut events = 0;
         for frame in 0..frames.min(MAX_FRAMES) {
-            let to = V::from_phase(self.phases[frame]);
-            events |= u64::from(passed(from, self.steps[frame], to).any() | also(frame)) << frame;
-            from = to;
+            events |= u64::from(also(frame)) << frame;
         }
-        // A wave that has just started has no breaks behind it.
-        if self.first > 0 { events & !1 } else { events }
+        if self.first > 0 {
+            events &= !1;
+        }
+        for lane in 0..V::COUNT {
+            events |= self.lane_breaks(lane);
+        }
+        events
     }
 
-    /// The lanes whose phase passed a whole turn or restarted since the frame before.
+    /// The lanes, as bits, whose phase passed a whole turn or restarted since the frame before.
     #[inline(always)]
-    pub fn breaks(&self, frame: usize) -> V::Mask {
+    pub fn breaks(&self, frame: usize) -> u64 {
+        let bits = self.breaks[frame / HALF % 2].shift_left((HALF - 1 - frame % HALF) as u32);
+        V::from_signed(bits).lt(V::splat(0.0)).bits()
+    }
+
+    /// The whole turn that one lane passed since the frame before, if it did and never restarted.
+    #[inline(always)]
+    pub fn pass(&self, frame: usize, lane: usize) -> Pass {
         let (from, to) = (
-            V::from_phase(self.previous(frame)),
-            V::from_phase(self.phases[frame]),
+            self.previous_lane(frame, lane),
+            self.phases[frame].lane(lane),
         );
-        passed(from, self.steps[frame], to) | self.restart(frame)[0].ge(V::splat(0.0))
+        let travel = to.wrapping_sub(from) as i32;
+        let (direction, past) = if travel > 0 {
+            (1.0, i64::from(to))
+        } else {
+            (-1.0, i64::from(to) - (1 << 32))
+        };
+        Pass {
+            frame,
+            age: past as f32 / travel as f32,
+            direction,
+        }
     }
 
     /// What one lane did since the frame before: one stretch, and another where it restarted between.
     #[inline(always)]
     pub fn stretches(&self, frame: usize, lane: usize) -> (Stretch, Option<Stretch>) {
-        let from = self.previous(frame).lane(lane);
+        let from = self.previous_lane(frame, lane);
         let step = self.steps[frame].lane(lane);
         let [ages, starts] = self.restart(frame);
         let age = ages.lane(lane);
@@ -568,6 +735,31 @@ impl<V: Lanes> Moving<V> {
             )
         }
     }
+}
+
+/// Eight frames of one voice.
+#[inline(always)]
+fn wide<V: Lanes>(frames: &[V; 8]) -> V::Wide {
+    V::Wide::from_fn(
+        #[inline(always)]
+        |frame| frames[frame % 8].lane(0),
+    )
+}
+
+/// As [`wide`], of phases.
+#[inline(always)]
+fn wide_bits<V: Lanes>(frames: &[V::Bits; 8]) -> <V::Wide as Lanes>::Bits {
+    LaneBits::from_fn(
+        #[inline(always)]
+        |frame| frames[frame % 8].lane(0),
+    )
+}
+
+/// Whether a phase passed a whole turn on its way of less than half a turn, in the bit of the sign. It
+/// did where its sign, which also turns half-way around, became that of the way.
+#[inline(always)]
+fn passes<V: Lanes>(from: V::Bits, travel: V::Bits, to: V::Bits) -> V::Bits {
+    (from ^ to) & (to ^ travel ^ V::Bits::splat(SIGN))
 }
 
 /// Whether a position of 0..1 turns passed a whole turn on its way.

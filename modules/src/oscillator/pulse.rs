@@ -206,11 +206,13 @@ impl<V: Lanes> Pulse<V> {
             #[inline(always)]
             |frame| {
                 let (was, is) = (before[frame], width.at(frame));
-                let breaks = self.moving.breaks(frame) | falls(&self.moving, frame, was, is);
+                let falls = falls(&self.moving, frame, was, is).bits();
                 let (was, is) = (was.to_phase(), is.to_phase());
-                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                    self.lane_breaks(frame, lane, was.lane(lane), is.lane(lane));
-                }
+                each(
+                    self.moving.breaks(frame) | falls,
+                    #[inline(always)]
+                    |lane| self.lane_breaks(frame, lane, was.lane(lane), is.lane(lane)),
+                );
             },
         );
     }

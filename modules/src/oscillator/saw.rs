@@ -161,10 +161,53 @@ impl<V: Lanes> Saw<V> {
 
     #[inline(always)]
     fn draw_moving(&mut self, out: &mut [V]) {
-        self.start(self.moving.first, self.moving.before, self.moving.steps[0]);
+        let moving = &self.moving;
+        let restarts = moving.restarts != 0;
+        let sudden = self.breaks.is_sudden(moving.greatest_haste * 2.0);
+        self.start(moving.first, moving.before, moving.steps[0]);
+        if restarts || sudden.any() {
+            self.break_anyhow(out.len());
+        } else {
+            self.break_at_turns();
+        }
+        let moving = &self.moving;
+        let delay = self.breaks.delay();
+        let places = moving.phases.iter().zip(&moving.steps);
+        for (out, (phase, step)) in out.iter_mut().zip(places) {
+            *out = naive(*phase, *step, delay);
+        }
+        self.breaks.correct(out);
+    }
+
+    /// The breaks of a call in which the phase passes whole turns at most.
+    #[inline(always)]
+    fn break_at_turns(&mut self) {
+        let mut found = [(0, Pass::default()); FOUND];
+        let mut count = 0;
+        for lane in 0..V::COUNT {
+            each(
+                self.moving.lane_breaks(lane),
+                #[inline(always)]
+                |frame| {
+                    let pass = self.moving.pass(frame, lane);
+                    found[count] = (lane, pass);
+                    count += 1;
+                    if count == FOUND {
+                        self.jump(&found);
+                        count = 0;
+                    }
+                },
+            );
+        }
+        self.jump(&found[..count]);
+    }
+
+    /// The breaks of a call in which anything may happen.
+    #[inline(always)]
+    fn break_anyhow(&mut self, frames: usize) {
         let moving = &self.moving;
         let events = moving.events(
-            out.len(),
+            frames,
             #[inline(always)]
             |frame| self.breaks.is_sudden(moving.haste(frame) * 2.0).any(),
         );
@@ -173,9 +216,8 @@ impl<V: Lanes> Saw<V> {
             #[inline(always)]
             |frame| {
                 self.breaks.turn(frame, moving.haste(frame) * 2.0);
-                let breaks = moving.breaks(frame);
                 each(
-                    breaks.bits(),
+                    moving.breaks(frame),
                     #[inline(always)]
                     |lane| {
                         let (stretch, after) = moving.stretches(frame, lane);
@@ -194,11 +236,6 @@ impl<V: Lanes> Saw<V> {
                 );
             },
         );
-        let delay = self.breaks.delay();
-        for (out, (phase, step)) in out.iter_mut().zip(moving.phases.iter().zip(&moving.steps)) {
-            *out = naive(*phase, *step, delay);
-        }
-        self.breaks.correct(out);
     }
 }
 

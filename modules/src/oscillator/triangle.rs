@@ -320,16 +320,13 @@ impl<V: Lanes> Triangle<V> {
                     }
                 }
                 self.breaks.turn(frame, changes[frame]);
-                let breaks = self.moving.breaks(frame)
-                    | highs(&self.moving, frame, starts[frame], peaks[frame]);
-                for lane in (0..V::COUNT).filter(|lane| breaks.lane(*lane)) {
-                    self.lane_breaks(
-                        frame,
-                        lane,
-                        starts[frame].lane(lane),
-                        peaks[frame].lane(lane),
-                    );
-                }
+                let (was, is) = (starts[frame], peaks[frame]);
+                let highs = highs(&self.moving, frame, was, is).bits();
+                each(
+                    self.moving.breaks(frame) | highs,
+                    #[inline(always)]
+                    |lane| self.lane_breaks(frame, lane, was.lane(lane), is.lane(lane)),
+                );
             },
         );
     }
