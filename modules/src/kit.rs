@@ -1,5 +1,6 @@
 //! DSP primitives, each once. Modules are short because these are not.
 
+pub mod alike;
 pub mod beats;
 pub mod bend;
 pub mod corner;

@@ -3,6 +3,7 @@
 use core::f32::consts::TAU;
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
+use crate::kit::alike::{EIGHTS, alike};
 use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio};
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
 use crate::kit::math::{exp2, polynomial};
@@ -103,6 +104,22 @@ impl<V: Lanes> Damping<V> {
             ],
             damped: linear(square, -0.024_994_474, -0.036_921_14),
             high: linear(square, 0.014_310_535, 0.014_150_29),
+        }
+    }
+
+    /// That of one of eight frames, in all lanes.
+    #[inline(always)]
+    fn spread<M: Lanes>(&self, frame: usize) -> Damping<M> {
+        let [first, second, third] = &self.straight;
+        Damping {
+            half: M::splat(self.half.lane(frame)),
+            straight: [
+                M::splat(first.lane(frame)),
+                M::splat(second.lane(frame)),
+                M::splat(third.lane(frame)),
+            ],
+            damped: M::splat(self.damped.lane(frame)),
+            high: M::splat(self.high.lane(frame)),
         }
     }
 
@@ -557,6 +574,21 @@ impl<V: Lanes> Svf<V> {
                 |frame| (knobs.corner.at(frame), damping),
                 low,
             );
+        } else if let Some(resonances) = alike(knobs.resonance) {
+            // A knob moves it: what is the same in all lanes is worked out for eight frames at once.
+            let mut dampings = [Damping::of(V::Wide::splat(0.0)); EIGHTS];
+            for (damping, resonances) in dampings.iter_mut().zip(resonances) {
+                *damping = Damping::of(damping_of(resonances));
+            }
+            self.low_of_moving(
+                input,
+                #[inline(always)]
+                |frame| {
+                    let damping = dampings[frame / EIGHT % EIGHTS].spread(frame % EIGHT);
+                    (knobs.corner.at(frame), damping)
+                },
+                low,
+            );
         } else {
             self.low_of_moving(
                 input,
@@ -851,9 +883,8 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
     }
 }
 
-/// How many frames of one voice fill a vector, and how often a call does.
+/// How many frames of one voice fill a vector.
 const EIGHT: usize = 8;
-const EIGHTS: usize = MAX_FRAMES / EIGHT;
 
 /// Eight frames of one voice in a vector.
 #[inline(always)]
