@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
+use crate::kit::alike::{EIGHTS, alike};
 use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, next_turn, to_gate};
 use crate::kit::math::{signed_turns, sin_turns, sin_within_a_turn};
@@ -145,6 +146,23 @@ struct Step<V: Lanes> {
 
 impl<V: Lanes> Step<V> {
     #[inline(always)]
+    fn standing() -> Self {
+        Step {
+            whole: V::Bits::splat(0),
+            below: V::Bits::splat(0),
+        }
+    }
+
+    /// That of one of eight frames, in all lanes.
+    #[inline(always)]
+    fn spread<M: Lanes>(&self, frame: usize) -> Step<M> {
+        Step {
+            whole: M::Bits::splat(self.whole.lane(frame)),
+            below: M::Bits::splat(self.below.lane(frame)),
+        }
+    }
+
+    #[inline(always)]
     fn new(rate: V, sample_rate: f32) -> Self {
         let steps = rate * (4_294_967_296.0 / sample_rate);
         let whole = steps.floor();
@@ -164,13 +182,9 @@ struct Pace<V: Lanes> {
 
 impl<V: Lanes> Pace<V> {
     fn standing() -> Self {
-        let none = V::Bits::splat(0);
         Pace {
             rate: V::splat(0.0),
-            step: Step {
-                whole: none,
-                below: none,
-            },
+            step: Step::standing(),
         }
     }
 
@@ -667,6 +681,16 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                             (*cycle, *phase) = (place.cycle, place.phase);
                         }
                         (self.place, self.fine) = self.after(run.len(), step);
+                    } else if let Some(rates) = alike(rate) {
+                        let mut steps = [Step::<V::Wide>::standing(); EIGHTS];
+                        for (step, rates) in steps.iter_mut().zip(rates) {
+                            *step = Step::new(rates, self.sample_rate);
+                        }
+                        for ((cycle, phase), frame) in places {
+                            (*cycle, *phase) = (self.place.cycle, self.place.phase);
+                            let step = steps[frame / 8 % EIGHTS].spread(frame % 8);
+                            (self.place, self.fine) = self.after(1, step);
+                        }
                     } else {
                         for ((cycle, phase), frame) in places {
                             (*cycle, *phase) = (self.place.cycle, self.place.phase);
