@@ -233,7 +233,7 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     /// Whether one voice of it mostly waits for its own last frame, so that a row of such modules is
     /// better run a few frames at a time. It must hear neither notes nor the host.
     const RECURSIVE: bool = false;
-    /// Whether [`Module::held`] ever names an output.
+    /// Whether [`Module::held`] ever names an output, or [`Module::stands`] is ever true.
     const HOLDS: bool = false;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
     fn new(setup: &Setup) -> Self;
@@ -251,6 +251,13 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     #[inline(always)]
     fn held(&self) -> u32 {
         0
+    }
+    /// Whether the next call would give what the last one gave and leave the module as it is, if nothing
+    /// that it reads moves and nothing happens meanwhile. While that is so it need not run. Only asked
+    /// where [`Module::HOLDS`]. Audio thread.
+    #[inline(always)]
+    fn stands(&self) -> bool {
+        false
     }
     /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
     /// so that it is compiled for the instruction set of its lanes.
@@ -277,16 +284,26 @@ impl Health {
     /// The module gave infinity or something that is no number; it was reset and this call is silent.
     pub const NOT_FINITE: Health = Health(1 << 31);
 
-    /// All is well, and these outputs, a bit each, stood still; see [`Module::held`].
+    const STANDS: u32 = 1 << 30;
+    const OUTPUTS: u32 = Health::STANDS - 1;
+
+    /// All is well, these outputs, a bit each, stood still, and it may stand; see [`Module::held`] and
+    /// [`Module::stands`].
     #[inline(always)]
-    const fn holding(outputs: u32) -> Health {
-        Health(outputs & !Health::NOT_FINITE.0)
+    const fn holding(outputs: u32, stands: bool) -> Health {
+        Health(outputs & Health::OUTPUTS | (stands as u32) << 30)
     }
 
     /// The outputs, a bit each, that stood still.
     #[inline]
     pub const fn held(self) -> u32 {
-        self.0 & !Health::NOT_FINITE.0
+        self.0 & Health::OUTPUTS
+    }
+
+    /// Whether the module need not run until something moves.
+    #[inline]
+    pub const fn stands(self) -> bool {
+        self.0 & Health::STANDS != 0
     }
 }
 
@@ -337,9 +354,12 @@ where
                 };
                 self.module.process(cx, inputs, params, outputs);
                 if io.ends_finite::<V, O>(cx.wanted) {
-                    let held = if M::HOLDS { self.module.held() } else { 0 };
+                    if !M::HOLDS {
+                        return Health::FINE;
+                    }
+                    let held = self.module.held();
                     debug_assert!(io.stand_still::<V>(held), "{} does not hold", M::SPEC.id);
-                    return Health::holding(held);
+                    return Health::holding(held, self.module.stands());
                 }
                 self.module.reset();
                 io.silence::<V>();

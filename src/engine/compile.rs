@@ -137,6 +137,8 @@ struct Builder<'a> {
     looped: Vec<bool>,
     /// What is read of each node that may hold it, by the node's place.
     readers: Vec<(u32, Reader)>,
+    /// Nodes that may stand, by the place of one on which they depend in that.
+    dependents: Vec<(u32, u32)>,
 }
 
 impl<'a> Builder<'a> {
@@ -170,6 +172,7 @@ impl<'a> Builder<'a> {
             tables: Growing::default(),
             looped,
             readers: Vec::new(),
+            dependents: Vec::new(),
             recipe,
         }
     }
@@ -285,6 +288,21 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// Has each node that may stand know who depends on it in that.
+    fn list_dependents(&mut self) {
+        let mut dependents = std::mem::take(&mut self.dependents);
+        dependents.sort_unstable();
+        dependents.dedup();
+        for same in dependents.chunk_by(|(one, _), (other, _)| one == other) {
+            let range = add(
+                &mut self.tables.dependents,
+                same.iter().map(|(_, dependent)| *dependent),
+            );
+            self.nodes[same[0].0 as usize].dependents = range;
+        }
+        self.tables.standing = vec![0; self.nodes.len()];
+    }
+
     fn build(mut self, units: &[Unit]) -> Plan {
         for unit in units {
             match unit {
@@ -315,6 +333,7 @@ impl<'a> Builder<'a> {
             });
         }
         self.list_readers();
+        self.list_dependents();
         let graph = self.recipe.graph;
         let slots = slots_at(graph, &self.places_of_nodes);
         let mut keys: Vec<_> = graph

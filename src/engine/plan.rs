@@ -63,6 +63,9 @@ pub(super) struct Tables {
     pub(super) hearing: Box<[HushIndex]>,
     /// Who reads what each node may hold.
     pub(super) readers: Box<[Reader]>,
+    /// How many frames of its outputs each node need not make again as long as nothing it reads moves.
+    pub(super) standing: Box<[u8]>,
+    pub(super) dependents: Box<[u32]>,
 }
 
 /// One that reads an output which may stand still.
@@ -107,6 +110,19 @@ impl Tables {
         self.hushes
             .get(index.0 as usize)
             .is_some_and(|hush| hush.silent)
+    }
+
+    /// A node that may stand has run, or what it is to make has changed. Afterwards so many frames of its
+    /// outputs stand.
+    pub(super) fn stand(&mut self, node: usize, dependents: Range, frames: usize) {
+        if let Some(standing) = self.standing.get_mut(node) {
+            *standing = frames as u8;
+        }
+        for dependent in dependents.of(&self.dependents) {
+            if let Some(standing) = self.standing.get_mut(*dependent as usize) {
+                *standing = 0;
+            }
+        }
     }
 
     /// Tells the readers of outputs which of them, a bit each, stand still in this call.
@@ -371,6 +387,9 @@ pub(super) struct Node {
     pub(super) is_plain: bool,
     /// Whether cables have to be summed before it runs, or move its params.
     pub(super) is_cabled: bool,
+    /// Whether it need not run while it stands: then its outputs are nobody else's memory, and it reads
+    /// nothing but what stands as well.
+    pub(super) may_stand: bool,
     /// Whether it had better run a few frames at a time with others of its kind.
     pub(super) takes_turns: bool,
     /// Whether it may rest while it hears nothing.
@@ -393,6 +412,8 @@ pub(super) struct Node {
     pub(super) hush: HushIndex,
     /// Some [`Tables::readers`]: those who are told what it holds.
     pub(super) readers: Range,
+    /// Some [`Tables::dependents`]: the nodes that may stand while this one does.
+    pub(super) dependents: Range,
     /// The outputs somebody reads.
     pub(super) read: Wanted,
 }

@@ -37,8 +37,12 @@ impl Plan {
             if domain.asleep != asleep {
                 domain.asleep = asleep;
                 for node in domain.served.of(&self.tables.served) {
-                    if let Some(node) = self.nodes.get_mut(*node as usize) {
+                    let index = *node as usize;
+                    if let Some(node) = self.nodes.get_mut(index) {
                         node.wanted = if asleep { Wanted::NONE } else { node.read };
+                    }
+                    if let Some(standing) = self.tables.standing.get_mut(index) {
+                        *standing = 0;
                     }
                 }
             }
@@ -153,6 +157,7 @@ impl Plan {
 
     /// Back to silence; knobs arrive where they were going.
     pub(super) fn reset(&mut self) {
+        self.tables.standing.fill(0);
         for node in &mut self.nodes {
             node.instance.reset();
             // Has the settled values handed over.
@@ -314,11 +319,12 @@ impl Call<'_> {
 
     /// A call in which nodes sleep: only their knobs go their way.
     fn pass(&mut self, nodes: Range, frames: usize) {
-        for node in nodes
-            .of_mut(self.nodes)
-            .iter_mut()
-            .filter(|node| node.moving)
-        {
+        let first = nodes.start();
+        for (index, node) in (first..).zip(nodes.of_mut(self.nodes)) {
+            if !node.moving {
+                continue;
+            }
+            self.tables.stand(index, node.dependents, 0);
             let operands = node.params_mut(&mut self.tables.operands);
             node.moving = false;
             for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
@@ -343,6 +349,10 @@ impl Call<'_> {
         }
         let nodes = self.nodes.get_mut(first..nodes.end()).unwrap_or_default();
         for (index, node) in (first..).zip(nodes) {
+            let standing = self.tables.standing.get(index).copied().unwrap_or(0);
+            if usize::from(standing) >= span.frames && node.goes_on_standing(cx) {
+                continue;
+            }
             self.running = index;
             let health = if node.is_plain_now() {
                 if node.is_cabled {
@@ -355,6 +365,10 @@ impl Call<'_> {
             } else {
                 node.run(&self.around, self.tables, cx, span)
             };
+            if node.may_stand {
+                let frames = if health.stands() { span.frames } else { 0 };
+                self.tables.stand(index, node.dependents, frames);
+            }
             if health != node.health {
                 node.heed(health, self.tables);
                 if health == Health::NOT_FINITE {

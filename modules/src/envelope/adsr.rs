@@ -204,6 +204,11 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
     }
 
     #[inline(always)]
+    fn stands(&self) -> bool {
+        self.still != 0
+    }
+
+    #[inline(always)]
     fn process(
         &mut self,
         cx: &Cx<'_>,

@@ -53,6 +53,8 @@ pub struct Notes<V: Lanes> {
     held: Option<Held<V>>,
     /// The outputs, a bit each, that stood still in the last call.
     still: u32,
+    /// Whether nothing happened in the last call, and nothing is under way.
+    stands: bool,
     setup: Setup,
 }
 
@@ -190,6 +192,7 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
             performer: Performer::new(setup.seed, setup.sample_rate),
             held: None,
             still: 0,
+            stands: false,
             setup: *setup,
         }
     }
@@ -205,6 +208,11 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
     }
 
     #[inline(always)]
+    fn stands(&self) -> bool {
+        self.stands
+    }
+
+    #[inline(always)]
     fn process(
         &mut self,
         cx: &Cx<'_>,
@@ -212,12 +220,13 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         params: In<'_, V, 17>,
         mut outputs: Out<'_, V, 11>,
     ) {
-        self.still = 0;
+        (self.still, self.stands) = (0, false);
         if let (Some(held), Some(mode)) = (self.held, params[index::MODE].constant())
             && cx.notes.is_empty()
             && mode.lane(0) == held.mode
         {
             let starts = V::splat(0.0);
+            self.stands = self.performer.values.are_still();
             self.write(cx, 0..cx.frames, held.gates, starts, &params, &mut outputs);
         } else {
             self.play(cx, params, outputs);

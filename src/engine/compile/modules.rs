@@ -5,7 +5,7 @@ use weft_modules::{BlockIndex, Health, MAX_FRAMES, Operand, Voicing, Wanted, Wid
 
 use super::life::{life, vacancy};
 use super::tables::{add, always, sleeper};
-use super::values::Values;
+use super::values::{Fit, Values};
 use super::{Builder, Fresh, Recipe};
 use crate::engine::buffers::BlockPool;
 use crate::engine::graph::Target;
@@ -83,15 +83,23 @@ impl Builder<'_> {
             (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
         );
         let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
+        let place = self.nodes.len() as u32;
+        let is_cabled = !sums.is_empty() || !modulated.is_empty();
+        let may_stand = spec.holds && self.kept.is_none() && !may_rest && !is_cabled;
+        let may_stand = may_stand && self.depends_on_standing(node, place);
         let first_output = self.tables.outputs.len();
         for output in 0..spec.outputs.len() {
             let leaves = width == Width::One && self.domains.leaving.contains(&(node, output));
-            let place = if may_rest || leaves {
+            let stands = may_stand && is_read(&self.values, output);
+            let place = if may_rest || leaves || stands {
                 self.pool.take_alone(width)
             } else {
                 self.pool.take(width)
             };
             self.values.put(self.values.output(node, output), place);
+            if stands {
+                self.values.keep(self.values.output(node, output));
+            }
             self.tables.outputs.push(place);
         }
         let outputs = Range::since(first_output, &self.tables.outputs);
@@ -110,7 +118,6 @@ impl Builder<'_> {
             let is_known = |hush: &HushIndex| *hush != HushIndex::NONE;
             hearing = Some(all).filter(|all| all.of(&self.tables.hearing).iter().all(is_known));
         }
-        let place = self.nodes.len() as u32;
         let domain = self.domains.of_nodes[node];
         self.steps.push(Step {
             sleeper: sleeper(domain),
@@ -139,11 +146,11 @@ impl Builder<'_> {
         self.tables.operands.extend(params);
         let is_source = spec.voicing == Voicing::NoteSource;
         let tables = &mut self.tables;
-        let is_cabled = !sums.is_empty() || !modulated.is_empty();
         let is_plain = !is_source && !may_rest && travels == 0;
         self.nodes.push(Node {
             is_plain,
             is_cabled,
+            may_stand,
             takes_turns: is_plain
                 && !is_cabled
                 && spec.recursive
@@ -172,6 +179,7 @@ impl Builder<'_> {
             failed: false,
             health: Health::FINE,
             readers: Range::default(),
+            dependents: Range::default(),
             state: Box::new(state),
         });
         if self.kept.is_none() {
@@ -185,6 +193,25 @@ impl Builder<'_> {
                 self.release(self.values.output(node, output));
             }
         }
+    }
+
+    /// Whether a node reads nothing but what may stand. Then it is remembered to depend on that.
+    fn depends_on_standing(&mut self, node: usize, place: u32) -> bool {
+        let mut on = Vec::new();
+        for at in self.values.read_at(node) {
+            let value = self.values.value(self.values.reading(at).value);
+            let from = self.places_of_nodes[value.node];
+            let stands = |from: u32| {
+                let from = self.nodes.get(from as usize);
+                from.is_some_and(|from| from.may_stand)
+            };
+            if value.fit != Fit::AsIs || value.late || !stands(from) {
+                return false;
+            }
+            on.push((from, place));
+        }
+        self.dependents.extend(on);
+        true
     }
 
     /// Adds the steps that listen to what a module gives: for those who sleep, and for the host.

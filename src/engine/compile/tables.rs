@@ -23,6 +23,8 @@ pub(super) struct Growing {
     pub(super) hushes: Vec<Hush>,
     pub(super) hearing: Vec<HushIndex>,
     pub(super) readers: Vec<Reader>,
+    pub(super) standing: Vec<u8>,
+    pub(super) dependents: Vec<u32>,
 }
 
 impl Growing {
@@ -41,6 +43,8 @@ impl Growing {
             hushes: self.hushes.into(),
             hearing: self.hearing.into(),
             readers: self.readers.into(),
+            standing: self.standing.into(),
+            dependents: self.dependents.into(),
         }
     }
 

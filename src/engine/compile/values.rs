@@ -45,6 +45,8 @@ struct Known {
     next: Option<ValueIndex>,
     /// What the plan knows of its silence; then its memory is never another's.
     hush: HushIndex,
+    /// Its memory stays its own after its readers are done.
+    kept: bool,
 }
 
 /// A cable as its target reads it.
@@ -128,6 +130,7 @@ impl Known {
             source: None,
             next: None,
             hush: HushIndex::NONE,
+            kept: false,
         }
     }
 }
@@ -272,9 +275,17 @@ impl<'a> Values<'a> {
         let known = &mut self.known[index.0];
         known.readers = known.readers.saturating_sub(1);
         match known.readers {
-            0 => known.place.take().filter(|_| known.hush == HushIndex::NONE),
+            0 => {
+                let given = known.hush == HushIndex::NONE && !known.kept;
+                known.place.take().filter(|_| given)
+            }
             _ => None,
         }
+    }
+
+    /// Its memory is never another's.
+    pub(super) fn keep(&mut self, index: ValueIndex) {
+        self.known[index.0].kept = true;
     }
 
     /// From now on the plan knows of its silence.

@@ -9,6 +9,12 @@ use crate::engine::plan::{Mix, Node, Tables};
 use crate::engine::voices::GRID;
 
 impl Node {
+    /// Whether a call would make what stands already.
+    #[inline(always)]
+    pub(super) fn goes_on_standing(&self, cx: &Cx<'_>) -> bool {
+        !self.moving & !self.failed & (!self.is_source | cx.notes.is_empty())
+    }
+
     /// Makes ready what the module reads: sums of cables, and params that move.
     fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
         if !self.travels.is_empty() {

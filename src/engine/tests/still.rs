@@ -1,4 +1,4 @@
-//! What stands still is handed over as a constant, and nobody hears that it is.
+//! What stands still is handed over as a constant and not made again, and nobody hears that.
 
 use super::*;
 use crate::engine::plan::Range;
@@ -44,21 +44,25 @@ fn what_stands_still_sounds_as_if_it_moved() {
     let render = |told: bool, cuts: &[usize]| {
         let mut plan = plan(PATCH);
         if !told {
-            plan.nodes
-                .iter_mut()
-                .for_each(|node| node.readers = Range::default());
+            for node in &mut plan.nodes {
+                (node.readers, node.may_stand) = (Range::default(), false);
+            }
         }
         let mut player = Player::new(plan);
         let heard = bits(&play(&mut player, FRAMES, cuts, [&[]; 4], &events));
-        (heard, standing(&player.live))
+        let unmoved = player.live.tables.standing.iter();
+        let unmoved = unmoved.filter(|frames| **frames > 0).count();
+        (heard, standing(&player.live), unmoved)
     };
-    let (moving, none) = render(false, &[64]);
-    assert_eq!(none, 0);
+    let (moving, none, nobody) = render(false, &[64]);
+    assert_eq!((none, nobody), (0, 0));
     for cuts in [&[64][..], &[1], &[100, 7], &[512]] {
-        let (still, standing) = render(true, cuts);
+        let (still, standing, unmoved) = render(true, cuts);
         assert!(still == moving, "{cuts:?}");
         // Of a sum of a single frame there is nothing to save.
         let least = if cuts == [1] { 3 } else { 6 };
         assert!(standing >= least, "{cuts:?}: {standing} at the end");
+        // The notes and both envelopes.
+        assert_eq!(unmoved, 3, "{cuts:?}");
     }
 }

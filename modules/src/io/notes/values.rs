@@ -44,6 +44,19 @@ impl<V: Lanes> Values<V> {
         }
     }
 
+    /// Whether all have arrived.
+    #[inline(always)]
+    pub(super) fn are_still(&self) -> bool {
+        self.pitch_is_still()
+            && self.velocity.is_still()
+            && self.release.is_still()
+            && self.pressure.is_still()
+            && self.timbre.is_still()
+            && self.wheel.is_still()
+            && self.random.is_still()
+            && self.place.is_still()
+    }
+
     /// Whether everything pitch is made of has arrived.
     #[inline(always)]
     pub(super) fn pitch_is_still(&self) -> bool {
