@@ -3,6 +3,7 @@
 use crate::blocks::Io;
 use crate::lanes::Lanes;
 use crate::notes::NoteEvent;
+use crate::porter::Porter;
 use crate::spec::{Silence, Spec};
 
 /// The most frames in one call of [`Module::process`].
@@ -259,6 +260,11 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     fn stands(&self) -> bool {
         false
     }
+    /// Hands all that one voice remembers to a porter, in an order that does not depend on how many
+    /// voices there are: another instance may go on with it. What is only kept to save work need not be
+    /// handed over, but must be forgotten where something is put in its place. Never asked of modules
+    /// that are not [`crate::Voicing::PerVoice`]. Audio thread.
+    fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread; at most [`MAX_FRAMES`] frames. Mark it `#[inline(always)]`
     /// so that it is compiled for the instruction set of its lanes.
     ///
@@ -313,6 +319,8 @@ pub trait Instance: Send {
     fn reset(&mut self);
     /// See [`Module::rests`].
     fn rests(&mut self) -> bool;
+    /// See [`Module::carry`]; called by way of a [`Porter`]. Audio thread.
+    fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread.
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
 }
@@ -343,6 +351,10 @@ where
 
     fn rests(&mut self) -> bool {
         self.module.rests()
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.module.carry(porter);
     }
 
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod kit;
 pub mod lanes;
 pub mod notes;
+pub mod porter;
 pub mod routing;
 pub mod spec;
 
@@ -32,6 +33,7 @@ pub use blocks::{BlockIndex, Blocks, Io, Operand, Span};
 pub use catalog::{Entry, Level, Width, find};
 pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, Transport, Wanted};
 pub use notes::{NoteEvent, NoteKind};
+pub use porter::Porter;
 pub use spec::{
     Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing,
 };

@@ -256,6 +256,67 @@ fn a_voice_sounds_alike_alone_and_among_others() {
     }
 }
 
+/// One lane of many.
+fn lane_of(outputs: &[Vec<f32>], width: Width, lane: usize) -> Vec<Vec<u32>> {
+    let frames = |output: &Vec<f32>| {
+        output
+            .iter()
+            .skip(lane)
+            .step_by(width.lanes())
+            .copied()
+            .collect()
+    };
+    bits(&outputs.iter().map(frames).collect::<Vec<_>>())
+}
+
+#[test]
+fn a_voice_goes_on_where_it_is_carried() {
+    everywhere(|entry, level, width| {
+        if width == Width::One || entry.spec.voicing != Voicing::PerVoice {
+            return;
+        }
+        for movement in [Movement::Inputs, Movement::All] {
+            let rig = |width| busy(entry, level, width, 48_000.0, movement, None);
+            let cuts = &[64, 5, 31][..];
+            for moment in [1, 64, 300, 777] {
+                let name = format!("{} {} {width:?} at {moment}", entry.spec.id, level.name());
+                let mut origin = rig(width);
+                origin.run_cut(moment, cuts);
+                // Another one of many, which has been through the same but for one lane.
+                let mut many = rig(width);
+                many.hears[3] = 6;
+                many.run_cut(moment, cuts);
+                // A lone one, which has been through something else for another time.
+                let mut lone = rig(Width::One);
+                lone.run_cut(moment + 50, cuts);
+                lone.take_in(0, &mut origin, 5);
+                many.take_in(3, &mut origin, 5);
+                let went_on = origin.run_cut(400, cuts);
+                let voice = lane_of(&went_on, width, 5);
+                assert!(bits(&lone.run_cut(400, cuts)) == voice, "{name}, alone");
+                let among = many.run_cut(400, cuts);
+                assert!(lane_of(&among, width, 3) == voice, "{name}, among others");
+                for lane in (0..width.lanes()).filter(|lane| *lane != 3) {
+                    assert!(
+                        lane_of(&among, width, lane) == lane_of(&went_on, width, lane),
+                        "{name}, beside a newcomer"
+                    );
+                }
+                // And back, after it went its own way.
+                origin.run_cut(64, cuts);
+                lone.hears[0] = 4;
+                lone.run_cut(64, cuts);
+                lone.hears[0] = 5;
+                origin.take_in(5, &mut lone, 0);
+                assert!(
+                    lane_of(&origin.run_cut(400, cuts), width, 5) == bits(&lone.run_cut(400, cuts)),
+                    "{name}, and back"
+                );
+            }
+        }
+    });
+}
+
 #[test]
 fn what_nobody_reads_changes_nothing_elsewhere() {
     everywhere(|entry, level, width| {

@@ -4,6 +4,7 @@ use crate::blocks::{BlockIndex, Blocks, Io, Operand, Span};
 use crate::catalog::{Entry, Level, Width};
 use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
 use crate::notes::NoteEvent;
+use crate::porter::Porter;
 
 /// What arrives at an input or param: a held value, or a function of absolute frame and lane.
 pub enum Feed {
@@ -26,6 +27,8 @@ pub struct Rig {
     pub position: u64,
     pub health: Health,
     pub wanted: Wanted,
+    /// The lane that is fed to each lane.
+    pub hears: [usize; MAX_LANES],
     instance: Box<dyn Instance>,
     inputs: Vec<Feed>,
     params: Vec<Feed>,
@@ -65,6 +68,7 @@ impl Rig {
             position: 0,
             health: Health::FINE,
             wanted: Wanted::ALL,
+            hears: std::array::from_fn(|lane| lane),
             instance,
             inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
             params: entry
@@ -124,6 +128,20 @@ impl Rig {
         self.instance.rests()
     }
 
+    /// Has a lane of another rig go on in a lane of this one.
+    pub fn take_in(&mut self, lane: usize, from: &mut Rig, from_lane: usize) {
+        let mut porter = Porter::new();
+        porter.take(&mut *from.instance, from_lane);
+        assert!(
+            porter.has_room(),
+            "{} has too much to carry",
+            self.entry.spec.id
+        );
+        porter.put(&mut *self.instance, lane);
+        self.hears[lane] = from.hears[from_lane];
+        self.position = from.position;
+    }
+
     /// Back to silence and to frame 0.
     pub fn reset(&mut self) {
         self.instance.reset();
@@ -163,7 +181,7 @@ impl Rig {
                         Feed::Moving(f) => {
                             let at = block(first + index);
                             fill(&blocks, at, lanes, length, |frame, lane| {
-                                f(self.position + frame as u64, lane)
+                                f(self.position + frame as u64, self.hears[lane])
                             });
                             Operand::Block(at)
                         }

@@ -11,6 +11,7 @@ use crate::kit::beats::{DIVISIONS, division};
 use crate::kit::hush::Hush;
 use crate::kit::single::Track;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Smoothing, Spec, Voicing, audio, choice, hz, seconds, toggle, unit};
 
 /// The longest echo in seconds.
@@ -152,6 +153,8 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
         self.echoes.iter_mut().for_each(Echoes::reset);
         self.hush.reset();
     }
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     fn rests(&mut self) -> bool {
         let echoes = &self.echoes;

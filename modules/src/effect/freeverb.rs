@@ -10,6 +10,7 @@ use crate::kit::quad;
 use crate::kit::settled::settled;
 use crate::kit::switch::is_on;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, toggle, unit};
 
 /// Lengths of the left side's combs and all-passes, in frames at [`TUNED_AT`].
@@ -413,6 +414,8 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
         self.hush.reset();
         self.frozen = 0.0;
     }
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     fn rests(&mut self) -> bool {
         let sides = self.rooms.as_flattened();

@@ -15,6 +15,7 @@ use crate::kit::random::{draw, lane_seeds};
 use crate::kit::single::Track;
 use crate::kit::switch::from;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, hz, seconds, toggle, unit};
 
 /// Lines of the network and channels of the diffuser.
@@ -138,6 +139,8 @@ impl<V: Lanes> Module<V, 2, 15, 2> for Reverb<V> {
         self.rooms.iter_mut().for_each(Room::reset);
         self.hush.reset();
     }
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     fn rests(&mut self) -> bool {
         let rooms = &self.rooms;

@@ -6,6 +6,7 @@ use crate::kit::edge::{Edges, next_turn};
 use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::{is_on, position};
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{
     Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit,
 };
@@ -132,6 +133,14 @@ impl<V: Lanes> Module<V, 1, 6, 2> for Ad<V> {
         self.stage = V::splat(IDLE);
         self.segment = Segment::resting();
         self.trigger = Edges::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.stage);
+        self.segment.carry(porter);
+        self.rise.carry(porter);
+        self.fall.carry(porter);
+        self.trigger.carry(porter);
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@ use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::settled::{any_differ, constants};
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, unit};
 
 const IDLE: f32 = 0.0;
@@ -196,6 +197,16 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         self.segment = Segment::resting();
         self.gate = Edges::new();
         self.retrigger = Edges::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.stage);
+        self.segment.carry(porter);
+        self.rise.carry(porter);
+        self.fall.carry(porter);
+        self.gate.carry(porter);
+        self.retrigger.carry(porter);
+        porter.forget(&mut self.held);
     }
 
     #[inline(always)]

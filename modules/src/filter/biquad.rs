@@ -8,6 +8,7 @@ use crate::kit::math::{cos_turns, exp2, sin_turns};
 use crate::kit::settled::settled;
 use crate::kit::switch::{from, position, stretches};
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Curve, Silence, Spec, Voicing, audio, choice, decibels, hz, number};
 
 /// In the order of [`weights`].
@@ -21,6 +22,9 @@ const SHAPES: &[&str] = &[
     "low shelf",
     "high shelf",
 ];
+
+/// No shape has this number, so the call after it is a change.
+const NO_SHAPE: usize = usize::MAX;
 
 /// The equaliser's two-pole filter.
 ///
@@ -290,9 +294,8 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
                 band: zero,
                 low: zero,
             },
-            // No shape has this number, so the first call is a change.
             known: Settings {
-                shape: usize::MAX,
+                shape: NO_SHAPE,
                 frequency: zero,
                 q: zero,
                 gain: zero,
@@ -308,6 +311,14 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
             band: zero,
             low: zero,
         };
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.state.band);
+        porter.lane(&mut self.state.low);
+        if porter.puts() {
+            self.known.shape = NO_SHAPE;
+        }
     }
 
     #[inline(always)]

@@ -9,6 +9,7 @@ use crate::kit::matched::one_minus_exp;
 use crate::kit::math::{db_to_gain, polynomial};
 use crate::kit::saturation::tanh;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, choice, decibels, hz, pitch, unit};
 
 /// Feedback at full resonance. The ladder rings by itself from 4.
@@ -362,6 +363,21 @@ impl<V: Lanes> Module<V, 2, 6, 1> for Ladder<V> {
         self.up = Upsampler::default();
         self.down = Downsampler::default();
         self.rungs = Rungs::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.up.carry(porter);
+        self.down.carry(porter);
+        let Rungs {
+            stages,
+            settled,
+            reach,
+            foot,
+        } = &mut self.rungs;
+        porter.lanes(stages);
+        porter.lane(settled);
+        porter.lane(reach);
+        porter.lane(foot);
     }
 
     #[inline(always)]

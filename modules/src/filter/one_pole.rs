@@ -7,6 +7,7 @@ use crate::kit::corner::{Corner, HIGHEST, copy_audio};
 use crate::kit::matched::{MEETING, one_minus_exp, taps};
 use crate::kit::settled::differ;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
 /// The gentle filter of one resistor and one capacitor.
@@ -214,6 +215,12 @@ impl<V: Lanes> Module<V, 2, 2, 2> for OnePole<V> {
     fn reset(&mut self) {
         self.charge = V::splat(0.0);
         self.last_rise = V::splat(0.0);
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.charge);
+        porter.lane(&mut self.last_rise);
+        porter.forget(&mut self.held);
     }
 
     #[inline(always)]

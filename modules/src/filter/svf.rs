@@ -9,6 +9,7 @@ use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
 use crate::kit::math::{exp2, polynomial};
 use crate::kit::settled::differ;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, hz, pitch, unit};
 
 /// Two-pole filter: two integrators in a ring.
@@ -994,6 +995,29 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
     fn reset(&mut self) {
         (self.band, self.low) = (V::splat(0.0), V::splat(0.0));
         self.last = Past::silence();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        let Past {
+            corner,
+            damping,
+            input,
+            band,
+            low,
+        } = &mut self.last;
+        for value in [
+            &mut self.band,
+            &mut self.low,
+            corner,
+            damping,
+            input,
+            band,
+            low,
+        ] {
+            porter.lane(value);
+        }
+        porter.forget(&mut self.held);
+        porter.forget(&mut self.damped);
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@ use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::gain::scale;
 use crate::kit::math::db_to_gain;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, decibels};
 
 /// The level at which nothing is let in, in decibels.
@@ -44,6 +45,8 @@ impl<V: Lanes> Module<V, 0, 2, 4> for AudioIn<V> {
     }
 
     fn reset(&mut self) {}
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     #[inline(always)]
     fn process(

@@ -8,6 +8,7 @@ use crate::kit::math::{db_to_gain, peak_of};
 use crate::kit::settled::differ;
 use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, decibels, number, toggle};
 
 /// The level at which nothing is let out, in decibels.
@@ -80,6 +81,8 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
         self.open = V::splat(1.0);
         self.started = false;
     }
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     fn rests(&mut self) -> bool {
         let limiter = &self.limiter;

@@ -21,6 +21,7 @@ use self::values::Values;
 use crate::contract::{Cx, In, MAX_LANES, Module, Out, Setup, Signal, Wanted};
 use crate::kit::gain::{hold, scale};
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{
     Category, Spec, Unit, Voicing, cents, choice, gate, int, modulation, number, pitch, seconds,
     toggle, unit,
@@ -201,6 +202,8 @@ impl<V: Lanes> Module<V, 0, 17, 11> for Notes<V> {
         self.performer = Performer::new(self.setup.seed, self.setup.sample_rate);
         self.held = None;
     }
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     #[inline(always)]
     fn held(&self) -> u32 {

@@ -3,6 +3,7 @@
 use crate::kit::math::{exp2_minus_1, exp2_minus_1_within};
 use crate::kit::settled::differ;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 
 /// How many octaves a full bend's exponential falls from start to end: 60 dB.
 const OCTAVES: f32 = 9.965_784;
@@ -29,6 +30,12 @@ impl<V: Lanes> Bend<V> {
             octaves: straight.select(zero, octaves),
             norm: straight.select(zero, V::splat(1.0) / exp2_minus_1(octaves)),
         }
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.octaves);
+        porter.lane(&mut self.norm);
     }
 
     /// The straight way.
@@ -94,6 +101,12 @@ impl<V: Lanes> Bending<V> {
             bend: V::splat(0.0),
             way: Bend::straight(),
         }
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.bend);
+        self.way.carry(porter);
     }
 
     /// The way with this bend, computed anew only where it has moved.

@@ -3,6 +3,7 @@
 use crate::MAX_FRAMES;
 use crate::contract::Signal;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 
 /// Watches a signal for rises through zero.
 pub struct Rises<V> {
@@ -15,6 +16,11 @@ impl<V: Lanes> Rises<V> {
     #[inline(always)]
     pub fn from(value: V) -> Self {
         Rises { last: [value; 3] }
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        porter.lanes(&mut self.last);
     }
 
     /// Whether the signal rises in any lane if it goes on with `now`.

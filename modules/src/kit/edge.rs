@@ -2,6 +2,7 @@
 
 use crate::contract::Signal;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 
 /// Watches one gate input.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +23,11 @@ pub fn to_gate<V: Lanes>(mask: V::Mask) -> V {
 }
 
 impl<V: Lanes> Edges<V> {
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.last);
+    }
+
     /// Watches a gate that has been low.
     pub fn new() -> Self {
         Edges {

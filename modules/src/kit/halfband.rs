@@ -7,6 +7,7 @@
 //! de Soras' HIIR. Going up and down again delays low frequencies by 3.07 frames.
 
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 
 /// All-pass coefficients of the two branches.
 const BRANCHES: [[f32; 4]; 2] = [
@@ -27,6 +28,10 @@ impl<V: Lanes> Branch<V> {
         Branch {
             last: [V::splat(0.0); 5],
         }
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lanes(&mut self.last);
     }
 
     #[inline(always)]
@@ -58,6 +63,13 @@ impl<V: Lanes> Default for Upsampler<V> {
 }
 
 impl<V: Lanes> Upsampler<V> {
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        for branch in &mut self.branches {
+            branch.carry(porter);
+        }
+    }
+
     /// The two half-frames of a frame, the earlier first.
     #[inline(always)]
     pub fn step(&mut self, input: V) -> [V; 2] {
@@ -84,6 +96,13 @@ impl<V: Lanes> Default for Downsampler<V> {
 }
 
 impl<V: Lanes> Downsampler<V> {
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        for branch in &mut self.branches {
+            branch.carry(porter);
+        }
+    }
+
     /// The frame of two half-frames, the earlier first.
     #[inline(always)]
     pub fn step(&mut self, [early, late]: [V; 2]) -> V {

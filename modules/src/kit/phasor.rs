@@ -9,6 +9,7 @@ use crate::kit::crossing::Rises;
 use crate::kit::math::{MIDDLE_C, exp2, polynomial};
 use crate::kit::settled::{any_differ, settled};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 
 /// Turns of a phase in one of its 2^32 steps.
 const STEP: f32 = 1.0 / 4_294_967_296.0;
@@ -123,6 +124,18 @@ impl<V: Lanes> Phasor<V> {
     /// Back to before the start.
     pub fn reset(&mut self) {
         self.fresh = true;
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        porter.bits(&mut self.phase);
+        porter.lane(&mut self.last_step);
+        self.sync.carry(porter);
+        porter.forget(&mut self.held);
+        // Voices start together; one that comes to others that have started does not make them start anew.
+        let mut fresh = self.fresh;
+        porter.own(&mut fresh);
+        self.fresh = fresh && (V::COUNT == 1 || self.fresh);
     }
 
     /// Whether the phase has yet to start.

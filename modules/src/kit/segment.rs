@@ -5,6 +5,7 @@ use crate::kit::bend::Bend;
 use crate::kit::edge::to_gate;
 use crate::kit::gain::hold;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 
 /// Stands in for "never" as a count of frames.
 const NEVER: f32 = f32::MAX;
@@ -78,6 +79,23 @@ impl<V: Lanes> Segment<V> {
             step: V::splat(0.0),
             way: Bend::straight(),
         }
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        let Segment {
+            from,
+            base,
+            count,
+            end,
+            length,
+            step,
+            way,
+        } = self;
+        for value in [from, base, count, end, length, step] {
+            porter.lane(value);
+        }
+        way.carry(porter);
     }
 
     /// Begins a new segment at this frame in the chosen lanes.

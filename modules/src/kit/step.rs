@@ -9,6 +9,7 @@ use crate::MAX_FRAMES;
 use crate::kit::crossing::each;
 use crate::kit::math::sin_turns;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use kernel::{Kernel, MOMENTS, TAPS, kernel};
 
 /// Changes of slope that are worth a correction even where no break is meant: a naive wave is late by
@@ -41,6 +42,20 @@ impl<V: Lanes> Breaks<V> {
     pub fn reset(&mut self) {
         self.pending = [V::splat(0.0); MAX_FRAMES + TAPS];
         self.reach = 0;
+    }
+
+    /// See [`crate::contract::Module::carry`].
+    pub fn carry(&mut self, porter: &mut Porter) {
+        // Between calls nothing lies beyond.
+        porter.lanes(self.pending.get_mut(..TAPS).unwrap_or_default());
+        // Where the corrections of one voice end, those of another may go on.
+        let mut reach = self.reach;
+        porter.own(&mut reach);
+        self.reach = if V::COUNT == 1 {
+            reach
+        } else {
+            self.reach.max(reach)
+        };
     }
 
     /// How late the naive wave must be, in frames.

@@ -5,6 +5,7 @@ use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, is_high};
 use crate::kit::switch::{is_on, position};
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::{Carried, Porter};
 use crate::spec::{
     Category, Spec, Unit, Voicing, choice, gate, int, modulation, number, toggle, unit,
 };
@@ -31,12 +32,41 @@ struct Voice {
     open: bool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Seen {
     beat: f64,
     advance: f64,
     step: f64,
     bar: f64,
+}
+
+impl Carried for Voice {
+    fn carry(&mut self, exchange: &mut impl FnMut(u64) -> u64) {
+        let Voice {
+            free,
+            origin,
+            seen,
+            open,
+        } = self;
+        free.carry(exchange);
+        origin.carry(exchange);
+        seen.carry(exchange);
+        open.carry(exchange);
+    }
+}
+
+impl Carried for Seen {
+    fn carry(&mut self, exchange: &mut impl FnMut(u64) -> u64) {
+        let Seen {
+            beat,
+            advance,
+            step,
+            bar,
+        } = self;
+        for value in [beat, advance, step, bar] {
+            value.carry(exchange);
+        }
+    }
 }
 
 /// One grid line and the way from it to the next.
@@ -231,6 +261,13 @@ impl<V: Lanes> Module<V, 2, 7, 4> for Clock<V> {
     fn reset(&mut self) {
         self.voices = [Voice::default(); MAX_LANES];
         self.reset = Edges::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        if let Some(voice) = self.voices.get_mut(porter.lane_index()) {
+            porter.own(voice);
+        }
+        self.reset.carry(porter);
     }
 
     #[inline(always)]

@@ -12,6 +12,7 @@ use crate::kit::random::{bipolar, draw, lane_seeds};
 use crate::kit::settled::{constants, differ};
 use crate::kit::switch::{from, is_at, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{
     Category, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit,
 };
@@ -83,6 +84,11 @@ impl<V: Lanes> Place<V> {
             cycle: V::Bits::splat(0),
             phase: V::Bits::splat(0),
         }
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.bits(&mut self.cycle);
+        porter.bits(&mut self.phase);
     }
 
     #[inline(always)]
@@ -186,6 +192,12 @@ impl<V: Lanes> Pace<V> {
             rate: V::splat(0.0),
             step: Step::standing(),
         }
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.rate);
+        porter.bits(&mut self.step.whole);
+        porter.bits(&mut self.step.below);
     }
 
     /// The step of a rate, computed anew only where it has moved.
@@ -605,6 +617,17 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
         self.resets = V::Bits::splat(0);
         self.since = V::splat(0.0);
         self.reset = Edges::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.place.carry(porter);
+        porter.bits(&mut self.fine);
+        self.pace.carry(porter);
+        self.origin.carry(porter);
+        porter.bits(&mut self.resets);
+        porter.lane(&mut self.since);
+        porter.bits(&mut self.seeds);
+        self.reset.carry(porter);
     }
 
     #[inline(always)]

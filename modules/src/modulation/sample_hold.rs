@@ -5,6 +5,7 @@ use crate::kit::edge::{Edges, is_high};
 use crate::kit::random::{bipolar, draw, lane_seeds};
 use crate::kit::switch::position;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, choice, gate, modulation};
 
 const TRACK: usize = 1;
@@ -64,6 +65,13 @@ impl<V: Lanes> Module<V, 2, 2, 1> for SampleHold<V> {
         self.held = V::splat(0.0);
         self.trigger = Edges::new();
         self.count = 0;
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.held);
+        self.trigger.carry(porter);
+        porter.bits(&mut self.seeds);
+        porter.shared(&mut self.count);
     }
 
     #[inline(always)]

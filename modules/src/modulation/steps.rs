@@ -7,6 +7,7 @@ use crate::kit::random::{draw, lane_seeds};
 use crate::kit::segment::{Course, Segment, pulse};
 use crate::kit::switch::position;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::{Carried, Porter};
 use crate::spec::{Category, ParamSpec, Spec, Voicing, choice, gate, int, octaves, pitch, seconds};
 
 const STEPS: usize = 16;
@@ -56,6 +57,19 @@ struct Voice {
     sounds: Option<usize>,
     /// Clocks so far; numbers the random steps.
     clocks: u32,
+}
+
+impl Carried for Voice {
+    fn carry(&mut self, exchange: &mut impl FnMut(u64) -> u64) {
+        let Voice {
+            place,
+            sounds,
+            clocks,
+        } = self;
+        place.carry(exchange);
+        sounds.carry(exchange);
+        clocks.carry(exchange);
+    }
 }
 
 /// What a clock did to a voice.
@@ -260,6 +274,18 @@ impl<V: Lanes> Module<V, 2, 37, 4> for Steps<V> {
         self.plays = V::splat(0.0);
         self.clock = Edges::new();
         self.reset = Edges::new();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        if let Some(voice) = self.voices.get_mut(porter.lane_index()) {
+            porter.own(voice);
+        }
+        self.glide.carry(porter);
+        porter.lane(&mut self.tied);
+        porter.lane(&mut self.plays);
+        self.clock.carry(porter);
+        self.reset.carry(porter);
+        porter.bits(&mut self.seeds);
     }
 
     #[inline(always)]

@@ -7,6 +7,7 @@ use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::math::db_to_gain;
 use crate::kit::random::{bipolar, draw, lane_seeds};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, decibels};
 
 /// Root mean square of every output at 0 dB: that of a sine of half size.
@@ -73,6 +74,14 @@ impl<V: Lanes> Module<V, 0, 1, 3> for Noise<V> {
         self.pink = [V::splat(0.0); POLES];
         self.brown = V::splat(0.0);
         self.last = V::splat(0.0);
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.bits(&mut self.seeds);
+        porter.shared(&mut self.count);
+        porter.lanes(&mut self.pink);
+        porter.lane(&mut self.brown);
+        porter.lane(&mut self.last);
     }
 
     #[inline(always)]

@@ -5,6 +5,7 @@ use crate::kit::crossing::each;
 use crate::kit::phasor::{Controls, Moving, Pass, Phasor, Steady};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase};
 
 /// The second output in the spec.
@@ -61,6 +62,11 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
     fn reset(&mut self) {
         self.phasor.reset();
         self.breaks.reset();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.phasor.carry(porter);
+        self.breaks.carry(porter);
     }
 
     #[inline(always)]

@@ -8,6 +8,7 @@ use crate::kit::phasor::{Controls, Moving, Phasor};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{
     Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
 };
@@ -92,6 +93,13 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
         self.breaks.reset();
         self.last = [V::splat(0.0); 2];
         self.last_shift = V::splat(0.0);
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.phasor.carry(porter);
+        self.breaks.carry(porter);
+        porter.lanes(&mut self.last);
+        porter.lane(&mut self.last_shift);
     }
 
     #[inline(always)]

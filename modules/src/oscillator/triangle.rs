@@ -7,6 +7,7 @@ use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{
     Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
 };
@@ -88,6 +89,14 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
     fn reset(&mut self) {
         self.phasor.reset();
         self.breaks.reset();
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        self.phasor.carry(porter);
+        self.breaks.carry(porter);
+        porter.lane(&mut self.last_symmetry);
+        porter.lane(&mut self.last_peak);
+        porter.lane(&mut self.last_slope);
     }
 
     #[inline(always)]

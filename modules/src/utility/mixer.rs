@@ -7,6 +7,7 @@ use crate::kit::gain::add_scaled;
 use crate::kit::math::{cos_turns, db_to_gain, sin_turns};
 use crate::kit::switch::is_on;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, ParamSpec, Silence, Spec, Voicing, audio, decibels, toggle, unit};
 
 const CHANNELS: usize = 6;
@@ -112,6 +113,12 @@ impl<V: Lanes> Module<V, 6, 19, 3> for Mixer<V> {
 
     fn reset(&mut self) {
         self.open = [None; CHANNELS];
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        for open in &mut self.open {
+            porter.shared(open);
+        }
     }
 
     #[inline(always)]

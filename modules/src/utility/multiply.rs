@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::gain::scale;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, unit};
 
 /// Multiplies two signals.
@@ -43,6 +44,8 @@ impl<V: Lanes> Module<V, 2, 1, 1> for Multiply<V> {
     }
 
     fn reset(&mut self) {}
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     #[inline(always)]
     fn process(

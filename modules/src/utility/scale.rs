@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, modulation, number};
 
 /// Multiplies a signal and adds to it.
@@ -41,6 +42,8 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Scale<V> {
     }
 
     fn reset(&mut self) {}
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     #[inline(always)]
     fn process(

@@ -4,6 +4,7 @@ use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup};
 use crate::kit::math::exp2_minus_1;
 use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, choice, modulation, seconds};
 
 const EXPONENTIAL: usize = 1;
@@ -91,6 +92,11 @@ impl<V: Lanes> Module<V, 1, 3, 1> for Slew<V> {
     fn reset(&mut self) {
         self.out = V::splat(0.0);
         self.excess = V::splat(0.0);
+    }
+
+    fn carry(&mut self, porter: &mut Porter) {
+        porter.lane(&mut self.out);
+        porter.lane(&mut self.excess);
     }
 
     #[inline(always)]

@@ -4,6 +4,7 @@ use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::bend::Bend;
 use crate::kit::switch::is_at;
 use crate::lanes::Lanes;
+use crate::porter::Porter;
 use crate::spec::{Category, Silence, Spec, Voicing, audio, choice, unit};
 
 const EXPONENTIAL: u8 = 1;
@@ -52,6 +53,8 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
     }
 
     fn reset(&mut self) {}
+
+    fn carry(&mut self, _: &mut Porter) {}
 
     #[inline(always)]
     fn process(

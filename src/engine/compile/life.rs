@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Setup,
-    Span, Wanted,
+    BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Porter,
+    Setup, Span, Wanted,
 };
 
 use crate::engine::graph::Node;
@@ -29,6 +29,7 @@ impl Instance for Vacant {
     fn rests(&mut self) -> bool {
         false
     }
+    fn carry(&mut self, _: &mut Porter) {}
     fn process(&mut self, _: &Cx<'_>, _: &Io<'_>) -> Health {
         Health::FINE
     }
