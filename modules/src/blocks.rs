@@ -26,6 +26,12 @@ impl BlockIndex {
     pub const fn line(self) -> u32 {
         self.0
     }
+    /// Where a voice lies that is by itself in a block of several: as mono frames, in one of as many
+    /// stretches as the block has lanes.
+    #[inline(always)]
+    pub const fn stretch(self, voice: usize) -> BlockIndex {
+        BlockIndex(self.0 + voice as u32 * Self::lines_for(1))
+    }
     /// How many cache lines a block of this many lanes takes.
     pub const fn lines_for(lanes: usize) -> u32 {
         (MAX_FRAMES * lanes / LINE) as u32
@@ -178,6 +184,28 @@ impl<'a> Io<'a> {
     ) -> Self {
         Io {
             lines: &blocks.lines,
+            ports,
+            outputs,
+            span,
+        }
+    }
+
+    /// Binds the ports of a voice that is by itself in blocks of several; see [`BlockIndex::stretch`].
+    ///
+    /// # Safety
+    /// As [`Io::new`], but the module has one lane, and every block more lanes than the voice's number.
+    #[inline(always)]
+    pub unsafe fn of_voice(
+        blocks: &'a Blocks,
+        voice: usize,
+        ports: &'a [Operand],
+        outputs: &'a [BlockIndex],
+        span: Span,
+    ) -> Self {
+        let before = BlockIndex(0).stretch(voice).0 as usize;
+        Io {
+            // Without the lines before, each block begins at the voice's stretch.
+            lines: blocks.lines.get(before..).unwrap_or_default(),
             ports,
             outputs,
             span,

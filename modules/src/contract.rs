@@ -290,6 +290,8 @@ impl Health {
     /// The module gave infinity or something that is no number; it was reset and this call is silent.
     pub const NOT_FINITE: Health = Health(1 << 31);
 
+    /// What [`Health::and`] leaves any other as it is.
+    pub const ALL: Health = Health(!Health::NOT_FINITE.0);
     const STANDS: u32 = 1 << 30;
     const OUTPUTS: u32 = Health::STANDS - 1;
 
@@ -298,6 +300,15 @@ impl Health {
     #[inline(always)]
     const fn holding(outputs: u32, stands: bool) -> Health {
         Health(outputs & Health::OUTPUTS | (stands as u32) << 30)
+    }
+
+    /// What two instances of a module found that make voices of the same outputs.
+    #[inline]
+    pub const fn and(self, other: Health) -> Health {
+        if self.0 == Health::NOT_FINITE.0 || other.0 == Health::NOT_FINITE.0 {
+            return Health::NOT_FINITE;
+        }
+        Health(self.0 & other.0)
     }
 
     /// The outputs, a bit each, that stood still.

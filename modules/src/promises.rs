@@ -278,7 +278,7 @@ fn a_voice_goes_on_where_it_is_carried() {
         for movement in [Movement::Inputs, Movement::All] {
             let rig = |width| busy(entry, level, width, 48_000.0, movement, None);
             let cuts = &[64, 5, 31][..];
-            for moment in [1, 64, 300, 777] {
+            for moment in [1, 64, 150, 300, 555, 777] {
                 let name = format!("{} {} {width:?} at {moment}", entry.spec.id, level.name());
                 let mut origin = rig(width);
                 origin.run_cut(moment, cuts);

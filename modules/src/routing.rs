@@ -9,7 +9,7 @@ use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
 use crate::kit::math::{exp2_within, peak as loudest};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
-use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
+use crate::lanes::{Baseline, Eight, LaneMask, Lanes, Mono, Sixteen};
 use crate::spec::{Curve, ParamSpec};
 
 /// One cable's share in a sum.
@@ -45,6 +45,44 @@ impl Ramp<'_> {
             Ramp::Moving(ramp) => {
                 term.start + (term.gain - term.start) * ramp.get(frame).copied().unwrap_or(1.0)
             }
+        }
+    }
+}
+
+/// How many voices can be by themselves at a time.
+pub const ALONE: usize = 2;
+
+/// How a signal of several voices lies in its block.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    width: Width,
+    /// The number of the voice at hand if it is by itself; see [`BlockIndex::stretch`].
+    voice: u8,
+}
+
+impl Layout {
+    /// All lanes side by side in each frame.
+    #[inline(always)]
+    pub const fn wide(width: Width) -> Layout {
+        Layout { width, voice: 0 }
+    }
+
+    /// One voice by itself.
+    #[inline(always)]
+    pub const fn alone(voice: usize) -> Layout {
+        Layout {
+            width: Width::One,
+            voice: voice as u8,
+        }
+    }
+
+    /// Where a signal lies in its block for lanes of this type.
+    #[inline(always)]
+    const fn place<V: Lanes>(self, block: BlockIndex) -> BlockIndex {
+        if V::COUNT > 1 {
+            block
+        } else {
+            block.stretch(self.voice as usize)
         }
     }
 }
@@ -113,14 +151,19 @@ impl<V: Lanes> Frames<V> for Spreading<'_> {
 /// # Safety
 /// As [`mix`].
 macro_rules! with_frames {
-    ($blocks:expr, $term:expr, $span:expr, |$frames:ident| $run:expr) => {
+    ($blocks:expr, $term:expr, $layout:expr, $span:expr, |$frames:ident| $run:expr) => {
         if $term.mono && V::COUNT > 1 {
             // SAFETY: passed on to the caller.
             let $frames = Spreading(unsafe { mono($blocks, $term.from, $span) });
             $run
         } else {
+            let from = if $term.mono {
+                $term.from
+            } else {
+                $layout.place::<V>($term.from)
+            };
             // SAFETY: passed on to the caller; with one lane every block is a mono one.
-            let $frames = unsafe { $blocks.read::<V>($term.from, $span) };
+            let $frames = unsafe { $blocks.read::<V>(from, $span) };
             $run
         }
     };
@@ -133,6 +176,7 @@ macro_rules! with_frames {
 #[inline(always)]
 unsafe fn sum<V: Lanes>(
     blocks: &Blocks,
+    layout: Layout,
     terms: &[Term],
     ramp: Ramp<'_>,
     first: usize,
@@ -146,8 +190,8 @@ unsafe fn sum<V: Lanes>(
         let rest = match terms {
             [one, two, rest @ ..] => {
                 let gains = (V::splat(one.gain), V::splat(two.gain));
-                with_frames!(blocks, one, span, |one| {
-                    with_frames!(blocks, two, span, |two| {
+                with_frames!(blocks, one, layout, span, |one| {
+                    with_frames!(blocks, two, layout, span, |two| {
                         let pairs = one.values().zip(two.values());
                         for (to, (one, two)) in to.iter_mut().zip(pairs) {
                             let sum = V::mul_add(one, gains.0, none);
@@ -159,7 +203,7 @@ unsafe fn sum<V: Lanes>(
             }
             [one] => {
                 let gain = V::splat(one.gain);
-                with_frames!(blocks, one, span, |one| {
+                with_frames!(blocks, one, layout, span, |one| {
                     for (to, one) in to.iter_mut().zip(one.values()) {
                         *to = V::mul_add(one, gain, none);
                     }
@@ -173,7 +217,7 @@ unsafe fn sum<V: Lanes>(
         };
         for term in rest {
             let gain = V::splat(term.gain);
-            with_frames!(blocks, term, span, |from| {
+            with_frames!(blocks, term, layout, span, |from| {
                 for (to, from) in to.iter_mut().zip(from.values()) {
                     *to = V::mul_add(from, gain, *to);
                 }
@@ -186,7 +230,7 @@ unsafe fn sum<V: Lanes>(
     for term in terms {
         // Where nothing fades this is the gain to the last bit.
         let (start, way) = (V::splat(term.start), V::splat(term.gain - term.start));
-        with_frames!(blocks, term, span, |from| {
+        with_frames!(blocks, term, layout, span, |from| {
             for ((to, from), ramp) in to.iter_mut().zip(from.values()).zip(ramp) {
                 *to = V::mul_add(from, start + way * V::splat(*ramp), *to);
             }
@@ -212,10 +256,10 @@ fn to_make(terms: &[Term], ramp: Ramp<'_>, span: Span) -> Span {
 ///
 /// # Safety
 /// `to` overlaps no term's block and nobody else uses any of them meanwhile; blocks that are not mono
-/// are `width` wide.
+/// are laid out as said.
 pub unsafe fn mix(
     level: Level,
-    width: Width,
+    layout: Layout,
     blocks: &Blocks,
     terms: &[Term],
     ramp: Ramp<'_>,
@@ -225,6 +269,7 @@ pub unsafe fn mix(
     #[inline(always)]
     unsafe fn run<V: Lanes>(
         blocks: &Blocks,
+        layout: Layout,
         terms: &[Term],
         ramp: Ramp<'_>,
         to: BlockIndex,
@@ -235,13 +280,22 @@ pub unsafe fn mix(
             || {
                 let made = to_make(terms, ramp, span);
                 // SAFETY: passed on to the caller of `mix`.
-                unsafe { sum(blocks, terms, ramp, span.first, blocks.write::<V>(to, made)) };
+                unsafe {
+                    let to = blocks.write::<V>(layout.place::<V>(to), made);
+                    sum(blocks, layout, terms, ramp, span.first, to);
+                }
                 Operand::block(to, made.frames < span.frames)
             },
         )
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, terms, ramp, to, span)) }
+    unsafe {
+        with_lanes!(
+            level,
+            layout.width,
+            run(blocks, layout, terms, ramp, to, span)
+        )
+    }
 }
 
 /// Copies a mono block into every lane of a wide one.
@@ -354,6 +408,58 @@ pub unsafe fn sum_lanes(
     unsafe { with_lanes!(level, width, run(blocks, from, to, span, peaks)) }
 }
 
+/// Sums voices that are by themselves into a mono block: as [`sum_lanes`] if all other lanes were 0.
+/// Gives the peak of each.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// The blocks do not overlap, `from` has more lanes than any voice's number, and nobody else uses them
+/// meanwhile.
+pub unsafe fn sum_alone(
+    level: Level,
+    blocks: &Blocks,
+    from: BlockIndex,
+    to: BlockIndex,
+    span: Span,
+    sounds: [bool; ALONE],
+) -> [f32; ALONE] {
+    /// # Safety
+    /// As [`sum_alone`].
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(
+        blocks: &Blocks,
+        from: BlockIndex,
+        to: BlockIndex,
+        span: Span,
+        sounds: [bool; ALONE],
+    ) -> [f32; ALONE] {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                let mut peaks = [0.0; ALONE];
+                // SAFETY: passed on to the caller of `sum_alone`.
+                let to = unsafe { blocks.write::<V>(to, span) };
+                to.fill(V::splat(0.0));
+                for (voice, peak) in peaks.iter_mut().enumerate() {
+                    if !sounds.get(voice).is_some_and(|sounds| *sounds) {
+                        continue;
+                    }
+                    // SAFETY: passed on to the caller of `sum_alone`.
+                    let from = unsafe { blocks.read::<V>(from.stretch(voice), span) };
+                    for (to, from) in to.iter_mut().zip(from) {
+                        *to += *from;
+                    }
+                    *peak = loudest(from).sum();
+                }
+                peaks
+            },
+        )
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { with_lanes!(level, Width::One, run(blocks, from, to, span, sounds)) }
+}
+
 /// Writes silence into a mono block.
 ///
 /// Realtime safety: yes.
@@ -387,28 +493,91 @@ pub unsafe fn peak(level: Level, blocks: &Blocks, at: BlockIndex, span: Span) ->
     unsafe { with_lanes!(level, Width::One, run(blocks, at, span)) }
 }
 
-/// Whether a gate is up in any lane at the end of a span.
+/// The lanes in which a gate is up in any frame of a span, as bits.
 ///
 /// Realtime safety: yes.
 ///
 /// # Safety
 /// The gate is `width` wide and nobody writes it meanwhile.
-pub unsafe fn is_up(width: Width, blocks: &Blocks, gate: BlockIndex, span: Span) -> bool {
+pub unsafe fn lanes_up(
+    level: Level,
+    width: Width,
+    blocks: &Blocks,
+    gate: BlockIndex,
+    span: Span,
+) -> u16 {
     /// # Safety
-    /// As [`is_up`].
-    unsafe fn run<V: Lanes>(blocks: &Blocks, gate: BlockIndex, span: Span) -> bool {
-        // SAFETY: passed on to the caller.
-        let frames = unsafe { blocks.read::<V>(gate, span) };
-        frames
-            .last()
-            .is_some_and(|last| last.as_slice().iter().any(|lane| *lane != 0.0))
+    /// As [`lanes_up`].
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(blocks: &Blocks, gate: BlockIndex, span: Span) -> u16 {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: passed on to the caller of `lanes_up`.
+                let frames = unsafe { blocks.read::<V>(gate, span) };
+                let mut up = V::Mask::splat(false);
+                for frame in frames {
+                    up = up | frame.abs().gt(V::splat(0.0));
+                }
+                up.bits() as u16
+            },
+        )
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { with_lanes!(level, width, run(blocks, gate, span)) }
+}
+
+/// Moves lanes of the first frames of a wide signal to where their voices are by themselves, in its own
+/// block: the lane named first to the first stretch, and so on. The others are lost.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// The block is `width` wide, more lanes than are named, and nobody else uses it meanwhile.
+pub unsafe fn part(
+    width: Width,
+    blocks: &Blocks,
+    block: BlockIndex,
+    lanes: [Option<usize>; ALONE],
+    frames: usize,
+) {
+    /// # Safety
+    /// As [`part`].
+    unsafe fn run<V: Lanes, const N: usize>(
+        blocks: &Blocks,
+        block: BlockIndex,
+        lanes: [Option<usize>; ALONE],
+        frames: usize,
+    ) {
+        const { assert!(N == V::COUNT && size_of::<[Narrow; N]>() == size_of::<V>()) };
+        // Kept aside, for the stretches lie where the lanes do.
+        let mut voices = [[Narrow::splat(0.0); MAX_FRAMES]; ALONE];
+        // SAFETY: passed on to the caller of `part`; lanes lie side by side as floats.
+        let rows = unsafe {
+            let frames = blocks.read::<V>(block, Span::start(frames));
+            core::slice::from_raw_parts(frames.as_ptr().cast::<[Narrow; N]>(), frames.len())
+        };
+        let [first, second] = &mut voices;
+        let [one, two] = lanes.map(|lane| lane.unwrap_or(0) % N);
+        for ((first, second), row) in first.iter_mut().zip(second).zip(rows) {
+            (*first, *second) = (row[one], row[two]);
+        }
+        for (index, (voice, lane)) in voices.iter().zip(lanes).enumerate() {
+            if lane.is_some() {
+                // SAFETY: what was read is no longer used; the rest is passed on to the caller of `part`.
+                let to = unsafe { blocks.write(block.stretch(index), Span::start(MAX_FRAMES)) };
+                for (to, value) in to.iter_mut().zip(voice) {
+                    *to = *value;
+                }
+            }
+        }
     }
     // SAFETY: passed on to the caller.
     unsafe {
         match width {
-            Width::One => run::<Mono<Baseline>>(blocks, gate, span),
-            Width::Eight => run::<Eight<Baseline>>(blocks, gate, span),
-            Width::Sixteen => run::<Sixteen<Baseline>>(blocks, gate, span),
+            Width::One => {}
+            Width::Eight => run::<Eight<Baseline>, 8>(blocks, block, lanes, frames),
+            Width::Sixteen => run::<Sixteen<Baseline>, 16>(blocks, block, lanes, frames),
         }
     }
 }
@@ -600,11 +769,11 @@ pub fn approach(level: Level, knob: Approach, travel: &mut [f32]) {
 /// Realtime safety: yes.
 ///
 /// # Safety
-/// `to` overlaps no term's block, blocks that are not mono are `width` wide, and nobody else uses them
-/// meanwhile.
+/// `to` overlaps no term's block, blocks that are not mono are laid out as said, and nobody else uses
+/// them meanwhile.
 pub unsafe fn modulate(
     level: Level,
-    width: Width,
+    layout: Layout,
     blocks: &Blocks,
     how: Shape,
     travel: Travel<'_>,
@@ -616,6 +785,7 @@ pub unsafe fn modulate(
     #[inline(always)]
     unsafe fn run<V: Lanes>(
         blocks: &Blocks,
+        layout: Layout,
         how: Shape,
         travel: Travel<'_>,
         terms: &[Term],
@@ -633,8 +803,8 @@ pub unsafe fn modulate(
                 let at = to;
                 // SAFETY: passed on to the caller of `modulate`.
                 let to = unsafe {
-                    let to = blocks.write::<V>(at, made);
-                    sum(blocks, terms, ramp, span.first, to);
+                    let to = blocks.write::<V>(layout.place::<V>(at), made);
+                    sum(blocks, layout, terms, ramp, span.first, to);
                     to
                 };
                 match travel {
@@ -660,8 +830,8 @@ pub unsafe fn modulate(
     unsafe {
         with_lanes!(
             level,
-            width,
-            run(blocks, how, travel, terms, ramp, to, span)
+            layout.width,
+            run(blocks, layout, how, travel, terms, ramp, to, span)
         )
     }
 }
@@ -671,8 +841,8 @@ pub unsafe fn modulate(
 /// Realtime safety: yes.
 ///
 /// # Safety
-/// `to` is `width` wide and nobody else uses it meanwhile.
-pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32], to: BlockIndex) {
+/// `to` is laid out as said and nobody else uses it meanwhile.
+pub unsafe fn write(level: Level, layout: Layout, blocks: &Blocks, values: &[f32], to: BlockIndex) {
     #[inline(always)]
     unsafe fn run<V: Lanes>(blocks: &Blocks, values: &[f32], to: BlockIndex) {
         V::vectorize(
@@ -686,8 +856,9 @@ pub unsafe fn write(level: Level, width: Width, blocks: &Blocks, values: &[f32],
             },
         );
     }
+    let to = to.stretch(layout.voice as usize);
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, width, run(blocks, values, to)) }
+    unsafe { with_lanes!(level, layout.width, run(blocks, values, to)) }
 }
 
 /// Adds a mono block onto plain frames that stand for the start of a call.

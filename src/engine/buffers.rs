@@ -10,6 +10,10 @@ pub(super) struct BlockPool {
     sharing: Sharing,
 }
 
+/// Cache lines between wide blocks. Without them the voices that sound alone, at the start of each, would
+/// all lie in the same few sets of the cache.
+const APART: u32 = 8;
+
 /// Whether memory is used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sharing {
@@ -18,6 +22,12 @@ pub(super) enum Sharing {
     /// Never: the plan that shared memory is checked against.
     #[cfg(test)]
     Never,
+}
+
+/// Cache lines that a block takes, with those that keep it apart from the next.
+pub(super) fn lines_for(width: Width) -> u32 {
+    let apart = if width == Width::One { 0 } else { APART };
+    BlockIndex::lines_for(width.lanes()) + apart
 }
 
 fn class(width: Width) -> usize {
@@ -48,7 +58,7 @@ impl BlockPool {
     /// A block that nobody else ever held or will hold, if it is not given back.
     pub(super) fn take_alone(&mut self, width: Width) -> BlockIndex {
         let block = BlockIndex::from_line(self.lines);
-        self.lines += BlockIndex::lines_for(width.lanes());
+        self.lines += lines_for(width);
         block
     }
 

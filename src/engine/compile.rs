@@ -18,7 +18,9 @@ use super::domains::Domains;
 use super::faults::FaultBoard;
 use super::graph::{Arrivals, Graph, Unit};
 use super::loads::{Audience, LoadBoard};
-use super::plan::{Act, Domain, HushIndex, Late, Node, Place, Plan, Range, ReadAt, Reader, Step};
+use super::plan::{
+    Act, Domain, Form, HushIndex, Late, Node, Place, Plan, Range, ReadAt, Reader, Step,
+};
 use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, Patch};
 
@@ -325,11 +327,14 @@ impl<'a> Builder<'a> {
                 node: self.places_of_nodes[*node],
                 param: *param as u32,
             });
+            let nodes = self.domains.of_nodes.iter().zip(&self.places_of_nodes);
+            let members = nodes.filter(|(of, _)| domain.parts && **of == Some(index));
             self.tables.domains.push(Domain {
+                members: add(&mut self.tables.members, members.map(|(_, place)| *place)),
                 source: self.places_of_nodes[domain.source],
                 shut: add(&mut self.tables.shut, places),
                 served: add(&mut self.tables.served, here.map(|(_, place)| *place)),
-                asleep: false,
+                form: Form::Together,
             });
         }
         self.list_readers();

@@ -16,6 +16,9 @@ pub(super) struct Domain {
     pub(super) gates: Vec<usize>,
     /// Params that must stand at 0.
     pub(super) shut: Vec<(usize, usize)>,
+    /// Whether few of its voices can be run each by itself: nobody else reads what its modules or its
+    /// source make for all voices, or what is spread for them.
+    pub(super) parts: bool,
 }
 
 /// The domains of a graph.
@@ -147,7 +150,31 @@ impl Proof<'_> {
             source: self.source,
             gates: gates.collect(),
             shut,
+            parts: self.parts(&in_loop),
         })
+    }
+
+    /// See [`Domain::parts`].
+    fn parts(&self, in_loop: impl Fn(usize) -> bool) -> bool {
+        let nodes = &self.graph.nodes;
+        let width = nodes[self.source].width;
+        let as_wide =
+            (0..nodes.len()).all(|node| !self.is_inside(node) || nodes[node].width == width);
+        let mut spread: HashSet<(usize, usize)> = HashSet::new();
+        for wire in &self.graph.wires {
+            if self.is_inside(wire.to) && nodes[wire.from].width == Width::One {
+                spread.insert((wire.from, wire.output));
+            }
+        }
+        let mut wires = self.graph.wires.iter();
+        let stays_inside = wires.all(|wire| {
+            let is_plain = self.is_inside(wire.to) && !wire.feedback;
+            let is_played = wire.from == self.source;
+            let is_spread =
+                nodes[wire.to].width != Width::One && spread.contains(&(wire.from, wire.output));
+            (!is_played || is_plain) && (!is_spread || self.is_inside(wire.to))
+        });
+        width != Width::One && !in_loop(self.source) && as_wide && stays_inside
     }
 
     /// The params that must stand at 0 for the node to be silent while the gates are low; `None` if it

@@ -18,6 +18,7 @@ mod replace;
 mod run;
 pub mod session;
 mod slots;
+mod solo;
 mod splice;
 mod transport;
 mod turns;

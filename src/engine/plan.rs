@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use weft_modules::routing::Term;
+use weft_modules::routing::{ALONE, Term};
 use weft_modules::{
     BlockIndex, Blocks, Health, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Wanted, Width,
 };
@@ -11,6 +11,7 @@ use weft_modules::{
 use super::faults::FaultBoard;
 use super::loads::LoadBoard;
 use super::params::Param;
+use super::solo::Soloists;
 use super::voices::VoiceLevels;
 use crate::patch::ModuleKey;
 
@@ -58,6 +59,10 @@ pub(super) struct Tables {
     pub(super) shut: Box<[Place]>,
     /// Nodes that nobody outside a domain reads, though they are always awake.
     pub(super) served: Box<[u32]>,
+    /// The nodes of each domain.
+    pub(super) members: Box<[u32]>,
+    /// The outputs of note sources that their domains read.
+    pub(super) played: Box<[BlockIndex]>,
     pub(super) hushes: Box<[Hush]>,
     /// What each node that may rest hears.
     pub(super) hearing: Box<[HushIndex]>,
@@ -176,8 +181,32 @@ pub(super) struct Domain {
     pub(super) shut: Range,
     /// Some [`Tables::served`].
     pub(super) served: Range,
-    /// Whether it sleeps in this call; a copy of what its source remembers.
-    pub(super) asleep: bool,
+    /// Some [`Tables::members`], if few of its voices can sound alone.
+    pub(super) members: Range,
+    /// How it is run. Whether it sleeps is a copy of what its source remembers.
+    pub(super) form: Form,
+}
+
+/// How the modules of a domain are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// All lanes side by side.
+    Together,
+    /// Not at all.
+    Asleep,
+    /// These voices each by itself, and the others not at all.
+    Alone(Soloists),
+}
+
+impl Form {
+    /// The voices that sound alone, if they do.
+    #[inline(always)]
+    pub(super) fn soloists(self) -> Option<Soloists> {
+        match self {
+            Form::Alone(soloists) => Some(soloists),
+            _ => None,
+        }
+    }
 }
 
 /// How long the voices of a note source have been silent.
@@ -190,6 +219,16 @@ pub(super) struct Rest {
     /// Frames since something was heard, up to the last grid frame.
     pub(super) quiet: u32,
     pub(super) asleep: bool,
+    pub(super) lanes: RestOfLanes,
+}
+
+/// As [`Rest`], for each voice by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct RestOfLanes {
+    /// Whose gates were up at any time since the last grid frame that is known of, as bits.
+    pub(super) held: u16,
+    /// Frames since something was heard of each, up to the last grid frame.
+    pub(super) quiet: [f32; MAX_LANES],
 }
 
 /// Some consecutive entries of a table.
@@ -331,6 +370,15 @@ pub(super) enum Act {
         width: Width,
         gate: BlockIndex,
     },
+    /// Look for voices that must be woken, and have what a note source plays ready for those who sound
+    /// alone.
+    Part {
+        width: Width,
+        /// Some [`Tables::played`]: its gates.
+        gates: Range,
+        /// Some [`Tables::played`]: all of its outputs that are read.
+        outputs: Range,
+    },
     /// Add to what the host hears on the left and on the right.
     Output {
         terms: Box<[Term; 2]>,
@@ -416,6 +464,10 @@ pub(super) struct Node {
     pub(super) dependents: Range,
     /// The outputs somebody reads.
     pub(super) read: Wanted,
+    /// The position of the call in which it ran last, for note sources.
+    pub(super) ran_at: u64,
+    /// Whose gates were up at the end of that call, as bits.
+    pub(super) up: u16,
 }
 
 /// What a module remembers from call to call beside its instance, and takes along when another plan
@@ -431,6 +483,8 @@ pub(super) struct NodeState {
     pub(super) rests: bool,
     /// The last frame of each output, for feedback cables.
     pub(super) late: Box<[[f32; MAX_LANES]]>,
+    /// Instances for voices that sound alone, of modules that have several voices.
+    pub(super) solo: [Option<Box<dyn Instance>>; ALONE],
 }
 
 /// Cables into one input or param.
@@ -511,6 +565,7 @@ impl Plan {
     ///
     /// Realtime safety: moves pointers and copies a few words.
     pub(super) fn hand_over(&mut self, to: &mut Plan, pairs: &[(u32, u32)]) {
+        self.unite();
         for (here, there) in pairs {
             if let (Some(here), Some(there)) = (
                 self.nodes.get_mut(*here as usize),
@@ -539,12 +594,19 @@ impl Plan {
                 }
             }
         }
-        to.wake_sources_without_sleepers();
+        to.forget_what_nobody_counts();
     }
 
-    /// As with rest: has note sources forget how long their voices have been silent, if nobody sleeps
-    /// with them here.
-    fn wake_sources_without_sleepers(&mut self) {
+    /// As with rest: has note sources forget how long their voices have been silent, together or each by
+    /// itself, where nobody sleeps for it here.
+    fn forget_what_nobody_counts(&mut self) {
+        for domain in &self.tables.domains {
+            if domain.members.is_empty()
+                && let Some(node) = self.nodes.get_mut(domain.source as usize)
+            {
+                node.state.rest.lanes = RestOfLanes::default();
+            }
+        }
         for source in &self.sources {
             let has_sleepers = |domain: &Domain| domain.source == *source;
             if !self.tables.domains.iter().any(has_sleepers)

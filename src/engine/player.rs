@@ -202,7 +202,7 @@ impl Player {
                 .map_or(MAX_FRAMES, |splice| splice.frames_left());
             let mut end = frames.min(start + on_grid.min(fading).clamp(1, MAX_FRAMES));
             let place = |event: &Event| (event.frame as usize).clamp(start, frames - 1);
-            if self.live.sleeps() {
+            if self.live.waits_for_notes() {
                 // Modules wake on the very frame of what wakes them, so a call begins there.
                 let wakes = |event: &&Event| place(event) > start && self.wakes(event);
                 end = events

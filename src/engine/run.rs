@@ -1,21 +1,23 @@
 //! Runs the steps of a plan for one call.
 
 mod node;
+mod solo;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use weft_modules::routing::{self, Ramp};
+use weft_modules::routing::{self, Layout, Ramp};
 use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted,
+    BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted, Width,
 };
 
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
 use super::plan::{
-    Act, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+    Act, Form, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
 };
+use super::solo::Soloists;
 use super::turns::TURN;
 use super::voices::{GRID, SILENT, VoiceLevels};
 
@@ -34,8 +36,8 @@ impl Plan {
         for domain in &mut self.tables.domains {
             let source = self.nodes.get(domain.source as usize);
             let asleep = source.is_some_and(|source| source.state.rest.asleep);
-            if domain.asleep != asleep {
-                domain.asleep = asleep;
+            if (domain.form == Form::Asleep) != asleep {
+                domain.form = if asleep { Form::Asleep } else { Form::Together };
                 for node in domain.served.of(&self.tables.served) {
                     let index = *node as usize;
                     if let Some(node) = self.nodes.get_mut(index) {
@@ -53,6 +55,7 @@ impl Plan {
                 blocks: &self.blocks,
                 changes,
                 ramp,
+                soloists: None,
             },
             nodes: &mut self.nodes,
             tables: &mut self.tables,
@@ -104,11 +107,18 @@ impl Plan {
             param.change(changes, frame, normalized);
             node.moving = true;
             // What had to stand still for the silence moves.
-            if let Some(domain) = self.tables.domains.get(usize::from(node.sleeper.0))
+            let domain = usize::from(node.sleeper.0);
+            if let Some(domain) = self.tables.domains.get_mut(domain)
                 && domain.shut.of(&self.tables.shut).contains(&place)
-                && let Some(source) = self.nodes.get_mut(domain.source as usize)
             {
-                source.state.rest = Rest::default();
+                domain.unite(
+                    &mut self.nodes,
+                    &self.tables.members,
+                    &mut self.tables.standing,
+                );
+                if let Some(source) = self.nodes.get_mut(domain.source as usize) {
+                    source.state.rest = Rest::default();
+                }
             }
         }
     }
@@ -116,19 +126,10 @@ impl Plan {
     /// Takes over voice levels, and sends modules whose voices have been silent for long enough to
     /// sleep; called exactly on grid frames.
     pub(super) fn settle_voices(&mut self) {
+        self.settle_domains();
         for source in &self.sources {
             if let Some(node) = self.nodes.get_mut(*source as usize) {
                 node.state.voices.settle();
-            }
-        }
-        for domain in &self.tables.domains {
-            let shut = domain.shut.of(&self.tables.shut).iter().all(|place| {
-                let node = self.nodes.get(place.node as usize);
-                node.and_then(|node| node.state.params.get(place.param as usize))
-                    .is_some_and(|param| param.is_still() && param.plain() == 0.0)
-            });
-            if let Some(source) = self.nodes.get_mut(domain.source as usize) {
-                source.state.rest.settle(shut, self.sample_rate);
             }
         }
     }
@@ -139,6 +140,7 @@ impl Plan {
     }
 
     /// Whether some modules sleep until a note comes.
+    #[cfg(test)]
     pub(super) fn sleeps(&self) -> bool {
         self.tables.domains.iter().any(|domain| {
             let source = self.nodes.get(domain.source as usize);
@@ -146,11 +148,20 @@ impl Plan {
         })
     }
 
+    /// Whether some voices may be woken by a note, on its very frame.
+    pub(super) fn waits_for_notes(&self) -> bool {
+        self.tables.domains.iter().any(|domain| {
+            let source = self.nodes.get(domain.source as usize);
+            domain.form.soloists().is_some()
+                || source.is_some_and(|source| source.state.rest.asleep)
+        })
+    }
+
     /// Wakes all modules that sleep until a note comes.
     pub(super) fn wake(&mut self) {
         for domain in &self.tables.domains {
             if let Some(source) = self.nodes.get_mut(domain.source as usize) {
-                source.state.rest = Rest::default();
+                source.state.rest.wake();
             }
         }
     }
@@ -169,6 +180,9 @@ impl Plan {
             state.rests = false;
             state.late.fill(SILENT);
         }
+        for domain in &mut self.tables.domains {
+            domain.form = Form::Together;
+        }
     }
 }
 
@@ -179,6 +193,21 @@ struct Around<'a> {
     blocks: &'a Blocks,
     changes: &'a Changes,
     ramp: Ramp<'a>,
+    /// The voices that sound alone, for modules that are run so.
+    soloists: Option<Soloists>,
+}
+
+impl Around<'_> {
+    /// Calls `f` with each way in which the signals lie that a module so wide reads and writes.
+    #[inline(always)]
+    fn each_layout(&self, width: Width, mut f: impl FnMut(Layout)) {
+        match self.soloists {
+            None => f(Layout::wide(width)),
+            Some(soloists) => soloists
+                .places()
+                .for_each(|(place, _)| f(Layout::alone(place))),
+        }
+    }
 }
 
 /// What one call works on.
@@ -202,16 +231,23 @@ struct Call<'a> {
 impl Call<'_> {
     #[inline]
     fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
-        if self.is_asleep(step.sleeper) {
+        let form = self.form(step.sleeper);
+        if form == Form::Asleep {
             if let Act::Run(nodes) | Act::TakeTurns(nodes) = step.act {
                 self.pass(nodes, cx.frames);
             }
             return;
         }
         match &step.act {
-            Act::Run(nodes) => self.run_nodes(*nodes, cx, span),
+            Act::Run(nodes) => match form.soloists() {
+                None => self.run_nodes(*nodes, cx, span),
+                Some(soloists) => self.run_solo(*nodes, soloists, cx, span),
+            },
             Act::TakeTurns(nodes) => self.take_turns(*nodes, cx, span),
             Act::Spread { width, from, to } => {
+                if let Some(soloists) = form.soloists() {
+                    return self.spread_solo(soloists, *from, *to, span);
+                }
                 // SAFETY: see above.
                 unsafe {
                     routing::spread(
@@ -241,9 +277,12 @@ impl Call<'_> {
                 }
                 let mut peaks = SILENT;
                 let Around { level, blocks, .. } = self.around;
-                // SAFETY: see above.
-                unsafe {
-                    routing::sum_lanes(level, *width, blocks, *from, *to, span, &mut peaks);
+                match self.form(*singers).soloists() {
+                    // SAFETY: see above.
+                    None => unsafe {
+                        routing::sum_lanes(level, *width, blocks, *from, *to, span, &mut peaks);
+                    },
+                    Some(soloists) => self.sum_solo(soloists, *from, *to, span, &mut peaks),
                 }
                 for source in sources.of(&self.tables.heard) {
                     if let Some(node) = self.nodes.get_mut(*source as usize) {
@@ -266,16 +305,31 @@ impl Call<'_> {
                 }
             }
             Act::Watch { node, width, gate } => {
-                // Looked at on the grid only, so that it does not depend on how the host cuts its blocks.
-                let end = cx.position.wrapping_add(cx.frames as u64);
-                if end.is_multiple_of(GRID)
-                    && let Some(source) = self.nodes.get_mut(*node as usize)
-                {
+                let Some(source) = self.nodes.get_mut(*node as usize) else {
+                    return;
+                };
+                // Afterwards its gates stand, and may lie elsewhere.
+                if source.ran_at == cx.position {
+                    let last = Span {
+                        first: (span.first + span.frames).saturating_sub(1),
+                        frames: 1,
+                    };
+                    let Around { level, blocks, .. } = self.around;
                     // SAFETY: see above.
-                    source.state.rest.held |=
-                        unsafe { routing::is_up(*width, self.around.blocks, *gate, span) };
+                    source.up |= unsafe { routing::lanes_up(level, *width, blocks, *gate, last) };
+                }
+                // Heeded on the grid only, so that it does not depend on how the host cuts its blocks.
+                let end = cx.position.wrapping_add(cx.frames as u64);
+                if end.is_multiple_of(GRID) {
+                    source.state.rest.held |= source.up != 0;
+                    source.state.rest.lanes.held |= source.up;
                 }
             }
+            Act::Part {
+                width,
+                gates,
+                outputs,
+            } => self.part(step.sleeper, *width, *gates, *outputs, cx, span),
             Act::Output { terms, hush } => {
                 if self.tables.is_hushed(*hush) {
                     return;
@@ -301,15 +355,18 @@ impl Call<'_> {
         }
     }
 
-    #[inline]
-    fn is_asleep(&self, sleeper: Sleeper) -> bool {
-        let domain = self.tables.domains.get(usize::from(sleeper.0));
-        domain.is_some_and(|domain| domain.asleep)
+    /// How modules are run that sleep with these.
+    #[inline(always)]
+    fn form(&self, sleeper: Sleeper) -> Form {
+        match self.tables.domains.get(usize::from(sleeper.0)) {
+            Some(domain) => domain.form,
+            None => Form::Together,
+        }
     }
 
     /// Whether those who make a mono block sleep. Then it is silent.
     fn hush(&mut self, singers: Sleeper, hush: HushIndex, at: BlockIndex) -> bool {
-        let silent = self.is_asleep(singers);
+        let silent = self.form(singers) == Form::Asleep;
         if self.tables.hush(hush, silent) {
             // SAFETY: see above.
             unsafe { routing::silence(self.around.blocks, at, Span::start(MAX_FRAMES)) };
@@ -349,8 +406,7 @@ impl Call<'_> {
         }
         let nodes = self.nodes.get_mut(first..nodes.end()).unwrap_or_default();
         for (index, node) in (first..).zip(nodes) {
-            let standing = self.tables.standing.get(index).copied().unwrap_or(0);
-            if usize::from(standing) >= span.frames && node.goes_on_standing(cx) {
+            if node.goes_on_standing(index, self.tables, cx, span) {
                 continue;
             }
             self.running = index;
@@ -365,16 +421,7 @@ impl Call<'_> {
             } else {
                 node.run(&self.around, self.tables, cx, span)
             };
-            if node.may_stand {
-                let frames = if health.stands() { span.frames } else { 0 };
-                self.tables.stand(index, node.dependents, frames);
-            }
-            if health != node.health {
-                node.heed(health, self.tables);
-                if health == Health::NOT_FINITE {
-                    self.faults.count(index, Fault::NotFinite);
-                }
-            }
+            node.heed(health, index, self.tables, self.faults, span);
         }
         self.running = NOBODY;
     }
@@ -498,14 +545,7 @@ impl Call<'_> {
                 *operand = Operand::Constant(param.plain());
             } else {
                 let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(
-                    self.around.level,
-                    self.around.blocks,
-                    node.width,
-                    travel,
-                    &exact,
-                    *knob,
-                );
+                param.write(&self.around, node.width, travel, &exact, *knob);
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
                 node.moving = true;

@@ -510,13 +510,14 @@ mod large;
 mod loads;
 mod properties;
 mod sleep;
+mod solo;
 mod still;
 mod turns;
 
 mod misbehaving {
     use super::*;
     use crate::engine::faults::Fault;
-    use weft_modules::{Cx, Health, Instance, Io};
+    use weft_modules::{Cx, Health, Instance, Io, Porter};
 
     struct Panics;
     impl Instance for Panics {
@@ -524,6 +525,7 @@ mod misbehaving {
         fn rests(&mut self) -> bool {
             false
         }
+        fn carry(&mut self, _: &mut Porter) {}
         fn process(&mut self, _: &Cx<'_>, _: &Io<'_>) -> Health {
             panic!("a module fails")
         }
@@ -535,6 +537,7 @@ mod misbehaving {
         fn rests(&mut self) -> bool {
             false
         }
+        fn carry(&mut self, _: &mut Porter) {}
         fn process(&mut self, cx: &Cx<'_>, _: &Io<'_>) -> Health {
             std::hint::black_box(vec![0.0f64; cx.frames]);
             Health::FINE

@@ -1,6 +1,7 @@
 //! What the player tells note sources about their voices, and the notes it carries to them.
 
-use super::plan::Rest;
+use super::plan::{Rest, RestOfLanes};
+use super::solo::each_lane;
 use weft_modules::{MAX_FRAMES, MAX_LANES, NoteEvent, NoteKind};
 
 /// The absolute frames at which levels are renewed are multiples of this.
@@ -34,6 +35,11 @@ impl VoiceLevels {
             *rising = rising.max(*peak);
         }
         self.sounding = true;
+    }
+
+    /// Peaks since the last grid frame.
+    pub(super) fn rising(&self) -> &[f32; MAX_LANES] {
+        &self.rising
     }
 
     /// Takes over the peaks; called exactly on grid frames.
@@ -112,5 +118,50 @@ impl Rest {
         };
         self.asleep = shut && self.quiet as f32 >= PATIENCE * sample_rate;
         (self.loud, self.held) = (0.0, false);
+    }
+
+    /// As [`Rest::settle`], voice by voice. Gives the lanes that are awake, as bits, if they are no more
+    /// than `most`.
+    pub(super) fn settle_lanes(
+        &mut self,
+        peaks: &[f32; MAX_LANES],
+        sample_rate: f32,
+        most: usize,
+    ) -> Option<u16> {
+        let patience = PATIENCE * sample_rate;
+        let RestOfLanes { held, quiet } = &mut self.lanes;
+        let held = std::mem::take(held);
+        for lane in each_lane(held) {
+            if let Some(quiet) = quiet.get_mut(lane) {
+                *quiet = -(GRID as f32);
+            }
+        }
+        let mut count = 0;
+        for (quiet, peak) in quiet.iter_mut().zip(peaks) {
+            // Nobody counts further than to the end of patience.
+            let before = if *quiet < patience { *quiet } else { patience };
+            let now = if *peak < INAUDIBLE {
+                before + GRID as f32
+            } else {
+                0.0
+            };
+            *quiet = now;
+            count += u32::from(now < patience);
+        }
+        if count as usize > most {
+            return None;
+        }
+        let awake = quiet.iter().enumerate();
+        Some(awake.fold(0, |awake, (lane, quiet)| {
+            awake | u16::from(*quiet < patience) << lane
+        }))
+    }
+
+    /// A note may come: not even those who have been silent for long sleep on.
+    pub(super) fn wake(&mut self) {
+        *self = Rest {
+            lanes: self.lanes,
+            ..Rest::default()
+        };
     }
 }

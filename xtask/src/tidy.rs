@@ -22,6 +22,7 @@ const UNSAFE: &[&str] = &[
     "src/engine/denormals.rs",
     "src/engine/run.rs",
     "src/engine/run/node.rs",
+    "src/engine/run/solo.rs",
     "src/plugin/clap.rs",
     "src/plugin/clap/",
     "src/plugin/slots.rs",

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_modules::{
     BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Porter,
-    Setup, Span, Wanted,
+    Setup, Span, Voicing, Wanted, Width,
 };
 
 use crate::engine::graph::Node;
@@ -37,8 +37,8 @@ impl Instance for Vacant {
 
 /// Runs an instance on silence once and resets it, so that its code and memory are at hand when it
 /// plays for the first time.
-fn warm(instance: &mut dyn Instance, node: &Node, sample_rate: f32) {
-    let lines = BlockIndex::lines_for(node.width.lanes());
+fn warm(instance: &mut dyn Instance, node: &Node, width: Width, sample_rate: f32) {
+    let lines = BlockIndex::lines_for(width.lanes());
     let spec = &node.entry.spec;
     let blocks = Blocks::new(lines * spec.outputs.len() as u32);
     let outputs: Vec<BlockIndex> = (0..spec.outputs.len() as u32)
@@ -73,8 +73,12 @@ pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (Box<dyn Inst
         sample_rate,
         seed: seed(&node.made_as),
     };
-    let mut instance = node.entry.instantiate(level, node.width, &setup);
-    warm(&mut *instance, node, sample_rate);
+    let make = |width| {
+        let mut instance = node.entry.instantiate(level, width, &setup);
+        warm(&mut *instance, node, width, sample_rate);
+        instance
+    };
+    let parts = node.width != Width::One && spec.voicing == Voicing::PerVoice;
     let state = NodeState {
         params: spec
             .params
@@ -86,8 +90,9 @@ pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (Box<dyn Inst
         rest: Rest::default(),
         rests: false,
         late: vec![[0.0; MAX_LANES]; spec.outputs.len()].into(),
+        solo: std::array::from_fn(|_| parts.then(|| make(Width::One))),
     };
-    (instance, state)
+    (make(node.width), state)
 }
 
 /// What stands where another plan will hand a module over.

@@ -7,7 +7,7 @@ use super::life::{life, vacancy};
 use super::tables::{add, always, sleeper};
 use super::values::{Fit, Values};
 use super::{Builder, Fresh, Recipe};
-use crate::engine::buffers::BlockPool;
+use crate::engine::buffers::{BlockPool, lines_for};
 use crate::engine::graph::Target;
 use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, ReadAt, Step};
 
@@ -16,7 +16,7 @@ impl Builder<'_> {
     pub(super) fn scratch_lines(recipe: &Recipe<'_>, node: usize) -> u32 {
         let node = &recipe.graph.nodes[node];
         let ports = node.entry.spec.inputs.len() + node.entry.spec.params.len();
-        ports as u32 * BlockIndex::lines_for(node.width.lanes())
+        ports as u32 * lines_for(node.width)
     }
 
     /// Has the cables into an input or param made ready for their sum.
@@ -177,6 +177,8 @@ impl Builder<'_> {
             is_source,
             moving: false,
             failed: false,
+            ran_at: u64::MAX,
+            up: 0,
             health: Health::FINE,
             readers: Range::default(),
             dependents: Range::default(),
@@ -250,6 +252,22 @@ impl Builder<'_> {
                     },
                 });
             }
+        }
+        let mut domains = self.domains.all.iter();
+        if let Some(index) = domains.position(|domain| domain.source == node && domain.parts) {
+            let places = outputs.of(&self.tables.outputs).iter().enumerate();
+            let read = places.filter(|(output, _)| wanted.has(*output));
+            let is_gate = |output: &usize| self.domains.all[index].gates.contains(output);
+            let gates = read.clone().filter(|(output, _)| is_gate(output));
+            let played = &mut self.tables.played;
+            self.steps.push(Step {
+                sleeper: sleeper(Some(index)),
+                act: Act::Part {
+                    width,
+                    gates: add(played, gates.map(|(_, place)| *place)),
+                    outputs: add(played, read.map(|(_, place)| *place)),
+                },
+            });
         }
         if spec.voicing == Voicing::HostOutput
             && let [left, right] = *outputs.of(&self.tables.outputs)

@@ -1,18 +1,28 @@
 //! One node of a plan in one call.
 
 use weft_modules::routing::{self, Term, Travel};
-use weft_modules::{BlockIndex, Blocks, Cx, Health, Io, Level, MAX_FRAMES, Operand, Span, Width};
+use weft_modules::{BlockIndex, Cx, Health, Io, MAX_FRAMES, Operand, Span, Width};
 
 use super::Around;
+use crate::engine::faults::{Fault, FaultBoard};
 use crate::engine::params::Param;
 use crate::engine::plan::{Mix, Node, Tables};
+use crate::engine::solo::Soloists;
 use crate::engine::voices::GRID;
 
 impl Node {
     /// Whether a call would make what stands already.
     #[inline(always)]
-    pub(super) fn goes_on_standing(&self, cx: &Cx<'_>) -> bool {
-        !self.moving & !self.failed & (!self.is_source | cx.notes.is_empty())
+    pub(super) fn goes_on_standing(
+        &self,
+        index: usize,
+        tables: &Tables,
+        cx: &Cx<'_>,
+        span: Span,
+    ) -> bool {
+        let standing = tables.standing.get(index).copied().unwrap_or(0);
+        usize::from(standing) >= span.frames
+            && !self.moving & !self.failed & (!self.is_source | cx.notes.is_empty())
     }
 
     /// Makes ready what the module reads: sums of cables, and params that move.
@@ -56,9 +66,11 @@ impl Node {
         } = *around;
         for sum in self.sums.of(&tables.mixes) {
             let terms = sum.terms.of(&tables.terms);
-            // SAFETY: sums go to memory that only this node uses, and only now.
-            let read =
-                unsafe { routing::mix(level, self.width, blocks, terms, ramp, sum.to, span) };
+            let mut read = Operand::Block(sum.to);
+            around.each_layout(self.width, |layout| {
+                // SAFETY: sums go to memory that only this node uses, and only now.
+                read = unsafe { routing::mix(level, layout, blocks, terms, ramp, sum.to, span) };
+            });
             let ports = self.ports.of_mut(&mut tables.operands);
             if let Some(operand) = ports.get_mut(sum.port as usize) {
                 *operand = read;
@@ -116,6 +128,7 @@ impl Node {
             return self.listen(around, tables, cx, span);
         }
         if self.is_source {
+            (self.ran_at, self.up) = (cx.position, 0);
             let cx = Cx {
                 voice_levels: &self.state.voices.settled,
                 wanted: self.wanted,
@@ -127,14 +140,42 @@ impl Node {
         self.instance.process(cx, &io)
     }
 
+    /// Runs a module once for each voice that sounds alone.
+    pub(super) fn run_solo(
+        &mut self,
+        around: &Around<'_>,
+        soloists: Soloists,
+        tables: &mut Tables,
+        cx: &mut Cx<'_>,
+        span: Span,
+    ) -> Health {
+        if (self.is_cabled | self.moving) & !self.failed {
+            self.prepare(around, tables, span);
+        }
+        let (ports, outputs) = (
+            self.ports.of(&tables.operands),
+            self.outputs.of(&tables.outputs),
+        );
+        cx.wanted = self.wanted;
+        let mut health = Health::ALL;
+        for (place, _) in soloists.places() {
+            // SAFETY: as in `io`; the nodes of a domain whose voices sound alone read and write nothing but
+            // blocks of several lanes.
+            let io = unsafe { Io::of_voice(around.blocks, place, ports, outputs, span) };
+            health = match self.state.solo.get_mut(place) {
+                Some(Some(instance)) if !self.failed => health.and(instance.process(cx, &io)),
+                _ => {
+                    io.silence_any(Width::One);
+                    health.and(Health::FINE)
+                }
+            };
+        }
+        health
+    }
+
     /// Renders what moves and hands over what stands still.
     fn render_params(&mut self, around: &Around<'_>, tables: &mut Tables, frames: usize) {
-        let Around {
-            level,
-            blocks,
-            changes,
-            ..
-        } = *around;
+        let Around { level, changes, .. } = *around;
         let was_moving = std::mem::take(&mut self.moving);
         let operands = self.params_mut(&mut tables.operands);
         let cables = self.modulated.of(&tables.mixes);
@@ -154,7 +195,7 @@ impl Node {
                 let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
                 param.advance(level, changes, frames, &mut travel, &mut exact);
                 let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(level, blocks, self.width, travel, &exact, *knob);
+                param.write(around, self.width, travel, &exact, *knob);
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
                 self.moving = true;
@@ -180,15 +221,41 @@ impl Node {
         }
     }
 
-    /// Tells its readers what a call found, where that differs from the one before.
+    /// Takes in what a call found.
+    #[inline(always)]
+    pub(super) fn heed(
+        &mut self,
+        health: Health,
+        index: usize,
+        tables: &mut Tables,
+        faults: &FaultBoard,
+        span: Span,
+    ) {
+        if self.may_stand {
+            let frames = if health.stands() { span.frames } else { 0 };
+            tables.stand(index, self.dependents, frames);
+        }
+        if health != self.health {
+            self.heed_change(health, index, tables, faults);
+        }
+    }
+
+    /// Takes in what differs from what the call before found.
     #[cold]
-    pub(super) fn heed(&mut self, health: Health, tables: &mut Tables) {
-        // A fault is not remembered, so that the next one counts as well.
-        self.health = match health {
-            Health::NOT_FINITE => Health::FINE,
-            health => health,
-        };
+    fn heed_change(
+        &mut self,
+        health: Health,
+        index: usize,
+        tables: &mut Tables,
+        faults: &FaultBoard,
+    ) {
         tables.hold(self.readers, health.held());
+        self.health = health;
+        if health == Health::NOT_FINITE {
+            faults.count(index, Fault::NotFinite);
+            // Not remembered, so that the next one counts as well.
+            self.health = Health::FINE;
+        }
     }
 
     /// Whether it rests, and is known to hear nothing in this call.
@@ -298,24 +365,28 @@ impl Param {
             ..
         } = *around;
         let terms = cables.terms.of(terms);
-        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-        unsafe {
-            routing::modulate(
-                level, width, blocks, self.shape, travel, terms, ramp, cables.to, span,
-            )
-        }
+        let mut read = Operand::Block(cables.to);
+        around.each_layout(width, |layout| {
+            // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+            read = unsafe {
+                routing::modulate(
+                    level, layout, blocks, self.shape, travel, terms, ramp, cables.to, span,
+                )
+            };
+        });
+        read
     }
 
     /// Writes the values of its travel where its module reads them, exact where the knob stands.
     pub(super) fn write(
         &self,
-        level: Level,
-        blocks: &Blocks,
+        around: &Around<'_>,
         width: Width,
         travel: &mut [f32],
         exact: &[f32; MAX_FRAMES],
         to: BlockIndex,
     ) {
+        let Around { level, blocks, .. } = *around;
         if self.is_continuous() {
             routing::shape(level, self.shape, travel);
         }
@@ -326,7 +397,9 @@ impl Param {
                 }
             }
         }
-        // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-        unsafe { routing::write(level, width, blocks, travel, to) };
+        around.each_layout(width, |layout| {
+            // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+            unsafe { routing::write(level, layout, blocks, travel, to) };
+        });
     }
 }

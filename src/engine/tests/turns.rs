@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::faults::Fault;
 use crate::engine::plan::Act;
 use crate::engine::turns::TURN;
-use weft_modules::{Cx, Health, Instance, Io, MAX_FRAMES};
+use weft_modules::{Cx, Health, Instance, Io, MAX_FRAMES, Porter};
 
 /// Six filters one after the other, heard in the middle and at the end.
 const ROW: &str = r#"Patch(format: 1, name: "Row", modules: {
@@ -61,6 +61,7 @@ impl Instance for Tires {
     fn rests(&mut self) -> bool {
         false
     }
+    fn carry(&mut self, _: &mut Porter) {}
     fn process(&mut self, _: &Cx<'_>, io: &Io<'_>) -> Health {
         self.0 += 1;
         assert!(self.0 < 2, "a module fails");
