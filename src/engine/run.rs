@@ -181,7 +181,10 @@ impl Plan {
             state.late.fill(SILENT);
         }
         for domain in &mut self.tables.domains {
-            domain.form = Form::Together;
+            // Whose voices sound alone lies in no instance any more; who sleeps is woken by the next call.
+            if domain.form.soloists().is_some() {
+                domain.form = Form::Together;
+            }
         }
     }
 }

@@ -287,8 +287,24 @@ fn a_knob_that_opens_all_voices_wakes_them() {
     assert!(loudest(&heard[0][3_200..]) > 0.01);
     run(&mut player, 6_400, &[slot(77, 1, 0.0), on(78, 60)]);
     assert_eq!(soloists(&player), Some(1));
-    player.reset();
-    assert_eq!(soloists(&player), None);
+}
+
+#[test]
+fn reset_is_like_new_whoever_sounds_alone_or_sleeps() {
+    let text = synth(16, "");
+    let play = |player: &mut Player| run(player, 9_600, &[on(100, 60), on(5_000, 64)]);
+    let new = play(&mut Player::new(plan(&text)));
+    for (events, alone) in [(&[on(0, 50)][..], Some(1)), (&[], None)] {
+        let mut player = Player::new(plan(&text));
+        run(&mut player, 9_600, events);
+        assert_eq!(
+            (soloists(&player), player.live.sleeps()),
+            (alone, alone.is_none())
+        );
+        player.reset();
+        assert!(play(&mut player) == new);
+        assert_eq!(soloists(&player), Some(2));
+    }
 }
 
 #[test]
