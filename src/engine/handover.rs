@@ -1,7 +1,7 @@
 //! What commits send to the audio thread, and what comes back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crossbeam_utils::atomic::AtomicCell;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
@@ -41,6 +41,8 @@ struct Tray {
     splice: AtomicCell<Option<Box<Splice>>>,
     replacement: AtomicCell<Option<Box<Replacement>>>,
     slots: AtomicCell<Option<Box<Slots>>>,
+    /// Whether something may lie there: to look is cheaper than to reach for it in every block.
+    sent: AtomicBool,
     /// Splices and replacements taken by the player.
     taken: AtomicU64,
 }
@@ -117,6 +119,7 @@ impl Sender {
             }
             Delivery::Slots(slots) => drop(self.tray.slots.swap(Some(slots))),
         }
+        self.tray.sent.store(true, Ordering::Release);
     }
 
     /// Whether the player has taken what was sent last.
@@ -159,7 +162,10 @@ impl Receiver {
         }
         self.ship();
         // What is waiting is of the plan that will play then, and so are slots sent after it.
-        if self.waiting.is_none() {
+        let may_come = self.nearing.is_some() || self.tray.sent.load(Ordering::Acquire);
+        if self.waiting.is_none() && may_come {
+            // Before anything is taken, so that what is sent meanwhile is found in the next block.
+            self.tray.sent.swap(false, Ordering::AcqRel);
             if self.nearing.is_none() {
                 self.nearing = self.tray.splice.take();
                 self.approached = 0;
@@ -176,6 +182,10 @@ impl Receiver {
                 self.tray.taken.fetch_add(1, Ordering::Release);
             } else if self.nearing.is_none() {
                 self.waiting = self.tray.slots.take().map(Delivery::Slots);
+            }
+            // Others may lie there that were not looked at.
+            if self.nearing.is_some() || self.waiting.is_some() {
+                self.tray.sent.store(true, Ordering::Release);
             }
         }
         if self.stranded.is_none()

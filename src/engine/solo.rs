@@ -164,6 +164,13 @@ impl Plan {
             ..
         } = &mut self.tables;
         for domain in domains {
+            // Nothing but what wakes a domain changes anything while it sleeps.
+            let source = self.nodes.get(domain.source as usize);
+            if domain.form == Form::Asleep
+                && source.is_some_and(|source| source.state.rest.sleeps_on())
+            {
+                continue;
+            }
             let is_shut = domain.shut.of(shut).iter().all(|place| {
                 let node = self.nodes.get(place.node as usize);
                 node.and_then(|node| node.state.params.get(place.param as usize))

@@ -102,6 +102,11 @@ const INAUDIBLE: f32 = 1e-5;
 const PATIENCE: f32 = 0.05;
 
 impl Rest {
+    /// Whether it sleeps, and nothing was heard since the last grid frame.
+    pub(super) fn sleeps_on(&self) -> bool {
+        self.asleep && self.loud == 0.0 && !self.held
+    }
+
     /// Takes in a peak of what is heard.
     pub(super) fn raise(&mut self, peak: f32) {
         self.loud = self.loud.max(peak);
