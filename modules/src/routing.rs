@@ -683,38 +683,56 @@ impl Shape {
     }
 }
 
+/// How many times eight frames a block takes.
+const EIGHTS: usize = MAX_FRAMES / 8;
+
+/// The values of knob travels that no cable moves. On exactly the arithmetic of [`modulate`] without
+/// cables.
+#[inline(always)]
+fn shaped<W: Lanes>(shape: Shape, travels: &[W; EIGHTS]) -> [W; EIGHTS] {
+    let mut values = [W::splat(0.0); EIGHTS];
+    shape.apply(travels.iter().copied(), &mut values);
+    values
+}
+
+/// Writes vectors of eight frames as frames, as many as there is room for.
+#[inline(always)]
+fn put<W: Lanes, T>(to: &mut [T], eights: &[W; EIGHTS], frame: impl Fn(f32) -> T) {
+    // By eights of a known length, or each is copied by a call.
+    let (whole, rest) = to.as_chunks_mut::<8>();
+    for (to, values) in whole.iter_mut().zip(eights) {
+        for (to, value) in to.iter_mut().zip(values.as_slice()) {
+            *to = frame(*value);
+        }
+    }
+    if let Some(values) = eights.get(whole.len()) {
+        for (lane, to) in rest.iter_mut().enumerate() {
+            *to = frame(values.lane(lane));
+        }
+    }
+}
+
 /// The values of knob travels, in place. On exactly the arithmetic of [`modulate`] without cables.
 ///
 /// Realtime safety: yes.
 pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
-    const EIGHTS: usize = MAX_FRAMES / 8;
     #[inline(always)]
     fn run<V: Lanes>(shape: Shape, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                let (eights, rest) = travel.as_chunks_mut::<8>();
-                for eights in eights.chunks_mut(EIGHTS) {
-                    let mut values = [V::Wide::splat(0.0); EIGHTS];
-                    let values = &mut values[..eights.len()];
-                    let base = eights.iter().map(
-                        #[inline(always)]
-                        |eight| {
-                            let mut base = V::Wide::splat(0.0);
-                            base.as_mut_slice().copy_from_slice(eight);
-                            base
-                        },
-                    );
-                    shape.apply(base, values);
-                    for (eight, value) in eights.iter_mut().zip(values) {
-                        eight.copy_from_slice(value.as_slice());
+                let mut travels = [V::Wide::splat(0.0); EIGHTS];
+                let (eights, rest) = travel.as_chunks::<8>();
+                for (travels, eight) in travels.iter_mut().zip(eights) {
+                    travels.as_mut_slice().copy_from_slice(eight);
+                }
+                if let Some(travels) = travels.get_mut(eights.len()) {
+                    for (lane, travel) in rest.iter().enumerate() {
+                        travels.set_lane(lane, *travel);
                     }
                 }
-                for travel in rest {
-                    let mut value = [V::splat(0.0)];
-                    shape.apply(core::iter::once(V::splat(*travel)), &mut value);
-                    *travel = value[0].sum();
-                }
+                let values = shaped(shape, &travels);
+                put(travel, &values, core::convert::identity);
             },
         );
     }
@@ -737,27 +755,101 @@ pub struct Approach {
     pub left: u32,
 }
 
+impl Approach {
+    /// Where the knob is in the next frames of its way, 0..1, and what comes behind its end.
+    #[inline(always)]
+    fn travels<W: Lanes>(&self) -> [W; EIGHTS] {
+        // Each spread by itself at once: mostly they have just been written one by one, and reading
+        // some together would wait until all are in memory.
+        let [start, goal, speed] = [
+            W::splat(self.start),
+            W::splat(self.goal),
+            W::splat(self.speed),
+        ];
+        let way = goal - start;
+        // Products are sooner there than quotients.
+        let share = W::splat(1.0) / W::splat(self.frames as f32);
+        let steep = way * 3.0 - speed * 2.0;
+        let bent = speed - way * 2.0;
+        let behind = W::from_fn(
+            #[inline(always)]
+            |frame| 1.0 + frame as f32,
+        );
+        let mut left = W::splat(self.left as f32) - behind;
+        let mut travels = [W::splat(0.0); EIGHTS];
+        for travel in &mut travels {
+            let x = W::splat(1.0) - left * share;
+            let bend = x * bent + steep;
+            *travel = (x * (x * bend + speed) + start).clamp(0.0, 1.0);
+            left = left - 8.0;
+        }
+        travels
+    }
+}
+
 /// Where a knob is in the next frames of its way, 0..1.
 ///
 /// Realtime safety: yes.
-pub fn approach(level: Level, knob: Approach, travel: &mut [f32]) {
+pub fn approach(level: Level, knob: &Approach, travel: &mut [f32]) {
     #[inline(always)]
-    fn run<V: Lanes>(knob: Approach, travel: &mut [f32]) {
+    fn run<V: Lanes>(knob: &Approach, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                let Approach { start, speed, .. } = knob;
-                let way = knob.goal - start;
-                for (frame, value) in travel.iter_mut().enumerate() {
-                    let left = knob.left as i32 - 1 - frame as i32;
-                    let x = 1.0 - left as f32 / knob.frames as f32;
-                    let bend = 3.0 * way - 2.0 * speed + x * (speed - 2.0 * way);
-                    *value = (start + x * (speed + x * bend)).clamp(0.0, 1.0);
-                }
+                let travels = knob.travels::<V::Wide>();
+                put(travel, &travels, core::convert::identity);
             },
         );
     }
     with_lanes!(level, Width::One, run(knob, travel));
+}
+
+/// Writes the values of a knob that is on its way throughout these frames into every lane of a block,
+/// and gives where it is in the last of them, 0..1: at once what [`approach`], [`shape`] and [`write`]
+/// do.
+///
+/// Realtime safety: yes.
+///
+/// # Safety
+/// `to` is laid out so and nobody else uses it meanwhile.
+pub unsafe fn follow(
+    level: Level,
+    layout: Layout,
+    blocks: &Blocks,
+    how: Shape,
+    knob: &Approach,
+    to: BlockIndex,
+    frames: usize,
+) -> f32 {
+    #[inline(always)]
+    unsafe fn run<V: Lanes>(
+        blocks: &Blocks,
+        layout: Layout,
+        how: Shape,
+        knob: &Approach,
+        to: BlockIndex,
+        frames: usize,
+    ) -> f32 {
+        V::vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: passed on to the caller of `follow`.
+                let to = unsafe { blocks.write::<V>(layout.place::<V>(to), Span::start(frames)) };
+                let travels = knob.travels::<V::Wide>();
+                let values = shaped(how, &travels);
+                put(
+                    to,
+                    &values,
+                    #[inline(always)]
+                    |value| V::splat(value),
+                );
+                let last = frames.saturating_sub(1);
+                travels[last / 8 % EIGHTS].lane(last % 8)
+            },
+        )
+    }
+    // SAFETY: passed on to the caller.
+    unsafe { with_lanes!(level, layout.width, run(blocks, layout, how, knob, to, frames)) }
 }
 
 /// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped. Where
@@ -999,6 +1091,46 @@ mod tests {
                 if param.curve == Curve::Exponential {
                     let octaves = Shape::of(param).range;
                     assert!((0.0..=126.0).contains(&octaves), "{}: {octaves}", param.id);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_knob_is_followed_as_it_approaches_is_shaped_and_written() {
+        let knob = |left| Approach {
+            start: 0.9,
+            goal: 0.2,
+            speed: 0.3,
+            frames: 500,
+            left,
+        };
+        let (level, to) = (Level::detect(), BlockIndex::from_line(0));
+        let blocks = Blocks::new(BlockIndex::lines_for(MAX_LANES));
+        let params = crate::CATALOG.iter().flat_map(|entry| entry.spec.params);
+        for param in params.filter(|param| param.is_continuous()) {
+            let how = Shape::of(param);
+            for (width, frames) in [(Width::One, 64), (Width::Sixteen, 64), (Width::Eight, 13)] {
+                // In two pieces, which must go on where the first ended.
+                let mut travel = [0.0; MAX_FRAMES];
+                let (first, then) = travel[..frames].split_at_mut(5);
+                approach(level, &knob(400), first);
+                approach(level, &knob(395), then);
+                let mut values = travel;
+                shape(level, how, &mut values[..frames]);
+                // SAFETY: nobody else uses the blocks.
+                let (last, read) = unsafe {
+                    let last = follow(level, width, &blocks, how, &knob(400), to, frames);
+                    // Read as sixteen lanes, whatever the width.
+                    let span = Span::start(frames * width.lanes() / MAX_LANES);
+                    (last, blocks.read::<Sixteen<Baseline>>(to, span))
+                };
+                assert_eq!(last, travel[frames - 1], "{}", param.id);
+                assert!(!read.is_empty());
+                let read = read.iter().flat_map(|sixteen| sixteen.as_slice());
+                for (at, read) in read.enumerate() {
+                    let value = values[at / width.lanes()];
+                    assert_eq!(*read, value, "{} at {at}, {width:?}", param.id);
                 }
             }
         }

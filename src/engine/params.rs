@@ -53,13 +53,12 @@ pub(super) struct Param {
     /// How travel becomes value.
     pub(super) shape: Shape,
     glide: Glide,
-    plain: f32,
+    /// What the goal comes to, once the knob stands there: on its way nobody asks.
+    plain: Option<f32>,
     goal: f32,
     travel: f32,
-    start: f32,
-    /// Travel per whole glide at its start.
-    speed: f32,
-    left: u32,
+    /// The last gentle glide.
+    way: Approach,
     moving: bool,
     /// Whether it stood still in any frame of the last call it moved in.
     stood: bool,
@@ -92,12 +91,16 @@ impl Param {
             spec,
             shape: Shape::of(spec),
             glide,
-            plain,
+            plain: Some(plain),
             goal,
             travel: goal,
-            start: goal,
-            speed: 0.0,
-            left: 0,
+            way: Approach {
+                start: goal,
+                goal,
+                speed: 0.0,
+                frames: 1,
+                left: 0,
+            },
             moving: false,
             stood: false,
             last_goal: goal,
@@ -108,7 +111,7 @@ impl Param {
 
     /// The value it has or is going to.
     pub(super) fn plain(&self) -> f32 {
-        self.plain
+        self.plain.unwrap_or_else(|| self.spec.plain(self.goal))
     }
 
     /// Sets a new goal on a frame of the coming call; frames must not decrease.
@@ -145,35 +148,28 @@ impl Param {
 
     fn aim(&mut self, normalized: f32) {
         let speed = match self.glide {
-            Glide::Gentle(frames) if self.moving => self.speed_at(self.progress(frames)),
+            Glide::Gentle(_) if self.moving => speed_at(&self.way),
             _ => 0.0,
         };
         self.goal = normalized;
-        self.plain = self.spec.plain(normalized);
+        self.plain = None;
         match self.glide {
             Glide::AtOnce => {
                 self.travel = normalized;
                 self.moving = false;
             }
             Glide::Gentle(frames) => {
-                self.speed = speed;
-                self.start = self.travel;
-                self.left = frames;
+                self.way = Approach {
+                    start: self.travel,
+                    goal: normalized,
+                    speed,
+                    frames,
+                    left: frames,
+                };
                 self.moving = true;
             }
             Glide::Decaying(_) => self.moving = true,
         }
-    }
-
-    /// How much of a glide is done, 0..1.
-    fn progress(&self, frames: u32) -> f32 {
-        1.0 - self.left as f32 / frames as f32
-    }
-
-    /// How fast the knob is in its glide: the slope of [`Approach`].
-    fn speed_at(&self, x: f32) -> f32 {
-        let way = self.goal - self.start;
-        self.speed + x * (2.0 * (3.0 * way - 2.0 * self.speed) + x * 3.0 * (self.speed - 2.0 * way))
     }
 
     /// Goes through frames without a change.
@@ -182,18 +178,12 @@ impl Param {
         if self.moving {
             match self.glide {
                 Glide::AtOnce => self.moving = false,
-                Glide::Gentle(frames) => {
-                    done = travel.len().min(self.left as usize);
-                    let knob = Approach {
-                        start: self.start,
-                        goal: self.goal,
-                        speed: self.speed,
-                        frames,
-                        left: self.left,
-                    };
-                    routing::approach(level, knob, travel.get_mut(..done).unwrap_or_default());
-                    self.left -= done as u32;
-                    self.moving = self.left > 0;
+                Glide::Gentle(_) => {
+                    let way = &mut self.way;
+                    done = travel.len().min(way.left as usize);
+                    routing::approach(level, way, travel.get_mut(..done).unwrap_or_default());
+                    way.left -= done as u32;
+                    self.moving = way.left > 0;
                 }
                 Glide::Decaying(share) => {
                     for value in &mut *travel {
@@ -219,7 +209,9 @@ impl Param {
         }
         let (travel, exact) = (travel.iter_mut().skip(done), exact.iter_mut().skip(done));
         travel.for_each(|travel| *travel = self.travel);
-        exact.for_each(|exact| *exact = self.plain);
+        let plain = self.plain();
+        self.plain = Some(plain);
+        exact.for_each(|exact| *exact = plain);
         self.stood = true;
     }
 
@@ -237,6 +229,30 @@ impl Param {
     #[inline]
     pub(super) fn is_still(&self) -> bool {
         self.first_change == NONE && !self.moving
+    }
+
+    /// Its way if it is on one throughout a call of so many frames, and so moves in all of them; then
+    /// [`Param::went`] is to follow.
+    pub(super) fn way(&mut self, changes: &Changes, frames: usize) -> Option<&Approach> {
+        let Glide::Gentle(way) = self.glide else {
+            return None;
+        };
+        if let Some(change) = changes.changes.get(self.first_change as usize) {
+            if change.frame > 0 || change.next != NONE || way as usize <= frames {
+                return None;
+            }
+            let normalized = change.normalized;
+            (self.first_change, self.last_change) = (NONE, NONE);
+            self.aim(normalized);
+        }
+        (self.moving && self.way.left as usize > frames).then_some(&self.way)
+    }
+
+    /// It went so many frames of its way, up to this travel.
+    pub(super) fn went(&mut self, frames: usize, travel: f32) {
+        self.way.left = self.way.left.saturating_sub(frames as u32);
+        self.travel = travel;
+        self.stood = false;
     }
 
     /// Runs through a call, unless it holds still: the travel in each frame, and the exact value in frames in which the knob
@@ -292,7 +308,16 @@ impl Param {
             self.aim(self.last_goal);
         }
         self.travel = self.goal;
+        self.plain = Some(self.plain());
         self.moving = false;
         (self.first_change, self.last_change) = (NONE, NONE);
     }
+}
+
+/// How fast a knob is in its glide: the slope of [`Approach`].
+fn speed_at(way: &Approach) -> f32 {
+    let Approach { start, speed, .. } = *way;
+    let x = 1.0 - way.left as f32 / way.frames as f32;
+    let far = way.goal - start;
+    speed + x * (2.0 * (3.0 * far - 2.0 * speed) + x * 3.0 * (speed - 2.0 * far))
 }

@@ -192,10 +192,7 @@ impl Node {
                     *operand = Operand::Constant(param.plain());
                     continue;
                 }
-                let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(level, changes, frames, &mut travel, &mut exact);
-                let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(around, self.width, travel, &exact, *knob);
+                param.render(around, self.width, frames, *knob);
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
                 self.moving = true;
@@ -375,6 +372,36 @@ impl Param {
             };
         });
         read
+    }
+
+    /// Runs through a call in which no cable moves it, and writes its values where its module reads them.
+    fn render(&mut self, around: &Around<'_>, width: Width, frames: usize, to: BlockIndex) {
+        let Around {
+            level,
+            blocks,
+            changes,
+            ..
+        } = *around;
+        let shape = self.shape;
+        if self.is_continuous()
+            && let Some(way) = self.way(changes, frames)
+        {
+            let mut travel = None;
+            around.each_layout(width, |layout| {
+                // SAFETY: the frames of a param go to memory that only its node uses, and only now.
+                let end =
+                    unsafe { routing::follow(level, layout, blocks, shape, way, to, frames) };
+                travel = Some(end);
+            });
+            if let Some(travel) = travel {
+                self.went(frames, travel);
+                return;
+            }
+        }
+        let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
+        self.advance(level, changes, frames, &mut travel, &mut exact);
+        let travel = travel.get_mut(..frames).unwrap_or_default();
+        self.write(around, width, travel, &exact, to);
     }
 
     /// Writes the values of its travel where its module reads them, exact where the knob stands.
