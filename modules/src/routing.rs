@@ -683,33 +683,13 @@ impl Shape {
     }
 }
 
-/// How many times eight frames a block takes.
-const EIGHTS: usize = MAX_FRAMES / 8;
-
 /// The values of knob travels that no cable moves. On exactly the arithmetic of [`modulate`] without
 /// cables.
 #[inline(always)]
-fn shaped<W: Lanes>(shape: Shape, travels: &[W; EIGHTS]) -> [W; EIGHTS] {
-    let mut values = [W::splat(0.0); EIGHTS];
-    shape.apply(travels.iter().copied(), &mut values);
-    values
-}
-
-/// Writes vectors of eight frames as frames, as many as there is room for.
-#[inline(always)]
-fn put<W: Lanes, T>(to: &mut [T], eights: &[W; EIGHTS], frame: impl Fn(f32) -> T) {
-    // By eights of a known length, or each is copied by a call.
-    let (whole, rest) = to.as_chunks_mut::<8>();
-    for (to, values) in whole.iter_mut().zip(eights) {
-        for (to, value) in to.iter_mut().zip(values.as_slice()) {
-            *to = frame(*value);
-        }
-    }
-    if let Some(values) = eights.get(whole.len()) {
-        for (lane, to) in rest.iter_mut().enumerate() {
-            *to = frame(values.lane(lane));
-        }
-    }
+fn shaped<W: Lanes>(shape: Shape, travel: W) -> W {
+    let mut value = [W::splat(0.0)];
+    shape.apply(core::iter::once(travel), &mut value);
+    value[0]
 }
 
 /// The values of knob travels, in place. On exactly the arithmetic of [`modulate`] without cables.
@@ -721,18 +701,15 @@ pub fn shape(level: Level, shape: Shape, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                let mut travels = [V::Wide::splat(0.0); EIGHTS];
-                let (eights, rest) = travel.as_chunks::<8>();
-                for (travels, eight) in travels.iter_mut().zip(eights) {
-                    travels.as_mut_slice().copy_from_slice(eight);
+                let (eights, rest) = travel.as_chunks_mut::<8>();
+                for eight in eights {
+                    let mut travel = V::Wide::splat(0.0);
+                    travel.as_mut_slice().copy_from_slice(eight);
+                    eight.copy_from_slice(shaped(shape, travel).as_slice());
                 }
-                if let Some(travels) = travels.get_mut(eights.len()) {
-                    for (lane, travel) in rest.iter().enumerate() {
-                        travels.set_lane(lane, *travel);
-                    }
+                for travel in rest {
+                    *travel = shaped(shape, V::splat(*travel)).sum();
                 }
-                let values = shaped(shape, &travels);
-                put(travel, &values, core::convert::identity);
             },
         );
     }
@@ -756,9 +733,11 @@ pub struct Approach {
 }
 
 impl Approach {
-    /// Where the knob is in the next frames of its way, 0..1, and what comes behind its end.
+    /// Calls `to` with where the knob is in so many frames of its way, 0..1, eight at once: with the
+    /// first of them and with all, of which those past the end lead nowhere.
+    // Not by way of memory, where the compiler would copy a whole block with loads wider than stores.
     #[inline(always)]
-    fn travels<W: Lanes>(&self) -> [W; EIGHTS] {
+    fn travel<W: Lanes>(&self, frames: usize, mut to: impl FnMut(usize, W)) {
         // Each spread by itself at once: mostly they have just been written one by one, and reading
         // some together would wait until all are in memory.
         let [start, goal, speed] = [
@@ -776,14 +755,29 @@ impl Approach {
             |frame| 1.0 + frame as f32,
         );
         let mut left = W::splat(self.left as f32) - behind;
-        let mut travels = [W::splat(0.0); EIGHTS];
-        for travel in &mut travels {
+        for first in (0..frames).step_by(8) {
             let x = W::splat(1.0) - left * share;
             let bend = x * bent + steep;
-            *travel = (x * (x * bend + speed) + start).clamp(0.0, 1.0);
+            to(first, (x * (x * bend + speed) + start).clamp(0.0, 1.0));
             left = left - 8.0;
         }
-        travels
+    }
+}
+
+/// Writes eight frames from `first` on, or as many of them as there are.
+#[inline(always)]
+fn put<W: Lanes, T>(to: &mut [T], first: usize, values: W, frame: impl Fn(f32) -> T) {
+    let Some(to) = to.get_mut(first..) else {
+        return;
+    };
+    if let Some(to) = to.first_chunk_mut::<8>() {
+        for (to, value) in to.iter_mut().zip(values.as_slice()) {
+            *to = frame(*value);
+        }
+    } else {
+        for (lane, to) in to.iter_mut().enumerate() {
+            *to = frame(values.lane(lane));
+        }
     }
 }
 
@@ -796,8 +790,13 @@ pub fn approach(level: Level, knob: &Approach, travel: &mut [f32]) {
         V::vectorize(
             #[inline(always)]
             || {
-                let travels = knob.travels::<V::Wide>();
-                put(travel, &travels, core::convert::identity);
+                knob.travel(
+                    travel.len(),
+                    #[inline(always)]
+                    |first, travels: V::Wide| {
+                        put(travel, first, travels, core::convert::identity);
+                    },
+                );
             },
         );
     }
@@ -835,21 +834,33 @@ pub unsafe fn follow(
             || {
                 // SAFETY: passed on to the caller of `follow`.
                 let to = unsafe { blocks.write::<V>(layout.place::<V>(to), Span::start(frames)) };
-                let travels = knob.travels::<V::Wide>();
-                let values = shaped(how, &travels);
-                put(
-                    to,
-                    &values,
+                let mut last = V::Wide::splat(0.0);
+                knob.travel(
+                    frames,
                     #[inline(always)]
-                    |value| V::splat(value),
+                    |first, travels: V::Wide| {
+                        last = travels;
+                        put(
+                            to,
+                            first,
+                            shaped(how, travels),
+                            #[inline(always)]
+                            |value| V::splat(value),
+                        );
+                    },
                 );
-                let last = frames.saturating_sub(1);
-                travels[last / 8 % EIGHTS].lane(last % 8)
+                last.lane(frames.saturating_sub(1) % 8)
             },
         )
     }
     // SAFETY: passed on to the caller.
-    unsafe { with_lanes!(level, layout.width, run(blocks, layout, how, knob, to, frames)) }
+    unsafe {
+        with_lanes!(
+            level,
+            layout.width,
+            run(blocks, layout, how, knob, to, frames)
+        )
+    }
 }
 
 /// Writes the values of a param that cables move: travel plus the sum of the cables, limited, shaped. Where

@@ -581,11 +581,14 @@ impl Plan {
                     there.state.rests = false;
                 }
                 let values = here.params(&self.tables.operands);
-                for (now, value) in there
-                    .params_mut(&mut to.tables.operands)
-                    .iter_mut()
-                    .zip(values)
-                {
+                let now = there.params_mut(&mut to.tables.operands).iter_mut();
+                let pairs = now.zip(values);
+                if !here.moving && here.modulated.is_empty() {
+                    // Nothing but constants, which is nearly always so.
+                    pairs.for_each(|(now, value)| *now = *value);
+                    continue;
+                }
+                for (now, value) in pairs {
                     match value {
                         Operand::Constant(_) => *now = *value,
                         // Blocks have other places there, so it must be told anew.

@@ -389,8 +389,7 @@ impl Param {
             let mut travel = None;
             around.each_layout(width, |layout| {
                 // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-                let end =
-                    unsafe { routing::follow(level, layout, blocks, shape, way, to, frames) };
+                let end = unsafe { routing::follow(level, layout, blocks, shape, way, to, frames) };
                 travel = Some(end);
             });
             if let Some(travel) = travel {
