@@ -282,7 +282,9 @@ fn a_knob_that_opens_all_voices_wakes_them() {
     let mut player = Player::new(plan(&synth(16, "")));
     run(&mut player, 9_600, &[on(0, 60)]);
     assert_eq!(soloists(&player), Some(1));
-    let heard = run(&mut player, 6_400, &[slot(77, 1, 0.5), off(78, 60)]);
+    run(&mut player, 80, &[slot(77, 1, 0.5)]);
+    assert_eq!(soloists(&player), None, "before the next grid frame");
+    let heard = run(&mut player, 6_320, &[off(0, 60)]);
     assert_eq!(soloists(&player), None);
     assert!(loudest(&heard[0][3_200..]) > 0.01);
     run(&mut player, 6_400, &[slot(77, 1, 0.0), on(78, 60)]);
