@@ -1131,7 +1131,15 @@ mod tests {
                 shape(level, how, &mut values[..frames]);
                 // SAFETY: nobody else uses the blocks.
                 let (last, read) = unsafe {
-                    let last = follow(level, width, &blocks, how, &knob(400), to, frames);
+                    let last = follow(
+                        level,
+                        Layout::wide(width),
+                        &blocks,
+                        how,
+                        &knob(400),
+                        to,
+                        frames,
+                    );
                     // Read as sixteen lanes, whatever the width.
                     let span = Span::start(frames * width.lanes() / MAX_LANES);
                     (last, blocks.read::<Sixteen<Baseline>>(to, span))
