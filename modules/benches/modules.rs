@@ -7,7 +7,7 @@
 use std::f32::consts::TAU;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use weft_modules::routing;
+use weft_modules::routing::{self, Layout};
 use weft_modules::spec::Category;
 use weft_modules::{
     BlockIndex, Blocks, CATALOG, Cx, Entry, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES,
@@ -165,7 +165,15 @@ fn fill(blocks: &Blocks, at: BlockIndex, width: Width, value: impl Fn(usize, usi
         });
         let to = BlockIndex::from_line(line);
         // SAFETY: no module runs meanwhile.
-        unsafe { routing::write(Level::detect(), Width::One, blocks, &values, to) };
+        unsafe {
+            routing::write(
+                Level::detect(),
+                Layout::wide(Width::One),
+                blocks,
+                &values,
+                to,
+            )
+        };
     }
 }
 

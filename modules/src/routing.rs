@@ -804,8 +804,8 @@ pub fn approach(level: Level, knob: &Approach, travel: &mut [f32]) {
 }
 
 /// Writes the values of a knob that is on its way throughout these frames into every lane of a block,
-/// and gives where it is in the last of them, 0..1: at once what [`approach`], [`shape`] and [`write`]
-/// do.
+/// and gives where it is in the last of them, 0..1: at once what [`approach()`], [`shape()`] and
+/// [`write()`] do.
 ///
 /// Realtime safety: yes.
 ///
