@@ -20,8 +20,9 @@ impl Node {
         cx: &Cx<'_>,
         span: Span,
     ) -> bool {
-        let standing = tables.standing.get(index).copied().unwrap_or(0);
-        usize::from(standing) >= span.frames
+        let standing = || tables.standing.get(index).copied().unwrap_or(0);
+        self.may_stand
+            && usize::from(standing()) >= span.frames
             && !self.moving & !self.failed & (!self.is_source | cx.notes.is_empty())
     }
 
