@@ -215,7 +215,7 @@ impl Receiver {
             return true;
         }
         self.approached = before + frames;
-        if let Some(splice) = &self.nearing {
+        if let Some(splice) = &mut self.nearing {
             splice.approach(Share {
                 from: before,
                 to: self.approached,

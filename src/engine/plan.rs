@@ -316,8 +316,18 @@ pub(super) struct Share {
 impl Share {
     /// This share of a table.
     pub(super) fn of<T>(self, table: &[T]) -> &[T] {
-        let at = |part: usize| table.len() * part.min(self.of) / self.of.max(1);
-        table.get(at(self.from)..at(self.to)).unwrap_or_default()
+        table.get(self.range(table.len())).unwrap_or_default()
+    }
+
+    /// See [`Share::of`].
+    pub(super) fn of_mut<T>(self, table: &mut [T]) -> &mut [T] {
+        let range = self.range(table.len());
+        table.get_mut(range).unwrap_or_default()
+    }
+
+    fn range(self, entries: usize) -> std::ops::Range<usize> {
+        let at = |part: usize| entries * part.min(self.of) / self.of.max(1);
+        at(self.from)..at(self.to)
     }
 }
 
@@ -534,20 +544,25 @@ impl Plan {
     }
 
     /// Reads a share of what lies in the tables. Another thread wrote it, so whoever reads it first has
-    /// to wait for that one's cache.
+    /// to wait for that one's cache. What will be written is written as it is, for that waits as well.
     ///
-    /// Realtime safety: reads memory.
-    pub(super) fn approach(&self, share: Share) {
-        for node in share.of(&self.nodes) {
-            // As it lies across cache lines.
-            black_box((node.ports, node.outputs, node.sums, node.knobs, node.moving));
+    /// Realtime safety: reads and writes memory.
+    pub(super) fn approach(&mut self, share: Share) {
+        for node in share.of_mut(&mut self.nodes) {
+            node.moving = black_box(node.moving);
+            // In the second of its cache lines.
+            black_box(node.knobs);
         }
         for step in share.of(&self.steps) {
             black_box(step.sleeper);
         }
         // Eight of each to a cache line, or sixteen.
-        for operand in share.of(&self.tables.operands).iter().step_by(8) {
-            black_box(*operand);
+        for operand in share
+            .of_mut(&mut self.tables.operands)
+            .iter_mut()
+            .step_by(8)
+        {
+            *operand = black_box(*operand);
         }
         for output in share.of(&self.tables.outputs).iter().step_by(16) {
             black_box(*output);

@@ -106,7 +106,7 @@ impl Splice {
     /// Brings a share of what [`Splice::begin`] needs near.
     ///
     /// Realtime safety: yes.
-    pub(super) fn approach(&self, share: Share) {
+    pub(super) fn approach(&mut self, share: Share) {
         self.union.approach(share);
         for pair in share.of(&self.into_union).iter().step_by(8) {
             std::hint::black_box(*pair);
@@ -149,10 +149,12 @@ impl Splice {
     pub(super) fn advance(&mut self, frames: usize) {
         let before = self.done;
         self.done = self.done.saturating_add(frames as u32);
+        // The first call has enough to do with the union.
+        let later = |frames: u32| (frames as usize).saturating_sub(MAX_FRAMES);
         self.after.approach(Share {
-            from: before as usize,
-            to: self.done as usize,
-            of: self.frames as usize,
+            from: later(before),
+            to: later(self.done),
+            of: later(self.frames),
         });
     }
 }
