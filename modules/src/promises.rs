@@ -207,6 +207,63 @@ fn a_held_buffer_sounds_like_a_constant() {
 }
 
 #[test]
+fn what_stands_would_give_the_same_again() {
+    const CALLS: u64 = 1_000;
+    let (down, up) = (200, 30_000);
+    everywhere(|entry, level, width| {
+        if !entry.spec.holds {
+            return;
+        }
+        let id = entry.spec.id;
+        let event = |kind| NoteEvent {
+            frame: 0,
+            channel: 0,
+            kind,
+        };
+        let (key, velocity, id_of_note) = (60, 0.7, -1);
+        let mut rig = Rig::with(id, level, width, 48_000.0)
+            .note(
+                down,
+                event(NoteKind::On {
+                    key,
+                    velocity,
+                    id: id_of_note,
+                }),
+            )
+            .note(
+                up,
+                event(NoteKind::Off {
+                    key,
+                    velocity,
+                    id: id_of_note,
+                }),
+            );
+        for input in entry.spec.inputs {
+            rig = rig.feed(input.id, move |frame, _| {
+                f32::from(u8::from((down..up).contains(&frame)))
+            });
+        }
+        let (mut before, mut stood) = (Vec::new(), 0);
+        for call in 0..CALLS {
+            let frames = MAX_FRAMES as u64;
+            let is_eventful = [down, up].iter().any(|at| at / frames == call);
+            let stands = rig.stands && !is_eventful;
+            let now = rig.run(MAX_FRAMES);
+            if stands {
+                assert!(
+                    bits(&now) == bits(&before) && rig.stands,
+                    "{id} {} {width:?} in call {call}",
+                    level.name()
+                );
+                stood += 1;
+            }
+            before = now;
+        }
+        assert!(stood > CALLS / 4, "{id} {width:?} stood for {stood} calls");
+    });
+}
+
+#[test]
 fn lanes_do_not_hear_each_other() {
     everywhere(|entry, level, width| {
         let lanes = width.lanes();

@@ -26,6 +26,8 @@ pub struct Rig {
     pub notes: Vec<(u64, NoteEvent)>,
     pub position: u64,
     pub health: Health,
+    /// See [`crate::contract::Module::stands`]; as of the last call.
+    pub stands: bool,
     pub wanted: Wanted,
     /// The lane that is fed to each lane.
     pub hears: [usize; MAX_LANES],
@@ -67,6 +69,7 @@ impl Rig {
             notes: Vec::new(),
             position: 0,
             health: Health::FINE,
+            stands: false,
             wanted: Wanted::ALL,
             hears: std::array::from_fn(|lane| lane),
             instance,
@@ -216,8 +219,9 @@ impl Rig {
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
             let io = unsafe { Io::new(&blocks, &ports, &output_blocks, Span::start(length)) };
             let instance = &mut self.instance;
-            if assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io)) == Health::NOT_FINITE
-            {
+            let health = assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io));
+            self.stands = health.stands();
+            if health == Health::NOT_FINITE {
                 self.health = Health::NOT_FINITE;
             }
             for (result, at) in result.iter_mut().zip(&output_blocks) {
