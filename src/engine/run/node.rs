@@ -115,6 +115,8 @@ impl Node {
         span: Span,
     ) -> Health {
         tables.hush(self.hush, false);
+        // Its gates are looked at anew, even if it failed and is silent from now on.
+        (self.ran_at, self.up) = (cx.position, 0);
         if !self.failed {
             self.prepare(around, tables, span);
         }
@@ -129,7 +131,6 @@ impl Node {
             return self.listen(around, tables, cx, span);
         }
         if self.is_source {
-            (self.ran_at, self.up) = (cx.position, 0);
             let cx = Cx {
                 voice_levels: &self.state.voices.settled,
                 wanted: self.wanted,
