@@ -255,3 +255,13 @@ fn what_rests_has_memory_that_nobody_writes() {
         );
     }
 }
+
+#[test]
+fn voices_of_a_source_that_failed_sleep() {
+    let mut player = Player::new(plan(&synth(16, "")));
+    run(&mut player, 4_000, &[on(0, 60)]);
+    let source = player.live.sources[0] as usize;
+    player.live.nodes[source].failed = true;
+    run(&mut player, 12_800, &[]);
+    assert!(player.live.sleeps());
+}
