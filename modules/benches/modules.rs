@@ -10,9 +10,9 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use weft_modules::routing::{self, Layout};
 use weft_modules::spec::Category;
 use weft_modules::{
-    BlockIndex, Blocks, CATALOG, Cx, Entry, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES,
-    NoteEvent, NoteKind, Operand, ParamSpec, PortKind, PortSpec, Setup, Span, Transport, Wanted,
-    Width,
+    AnyInstance, BlockIndex, Blocks, CATALOG, Cx, Entry, Health, Level, MAX_FRAMES, MAX_LANES,
+    NoteEvent, NoteKind, Operand, ParamSpec, PortKind, PortSpec, Room, Seat, Setup, Span,
+    Transport, Wanted, Width,
 };
 
 const RATE: f32 = 48_000.0;
@@ -21,10 +21,10 @@ const WARM_UP: usize = 200;
 
 /// One instance with all it reads and writes.
 struct Rig {
-    instance: Box<dyn Instance>,
+    instance: AnyInstance,
     blocks: Blocks,
-    /// Inputs, then params.
-    ports: Vec<Operand>,
+    inputs: Vec<Operand>,
+    params: Vec<Operand>,
     outputs: Vec<BlockIndex>,
     audio_in: Vec<f32>,
     transport: Transport,
@@ -74,7 +74,8 @@ impl Rig {
             instance: entry.instantiate(Level::detect(), width, &setup),
             outputs: spec.outputs.iter().map(|_| take()).collect(),
             blocks,
-            ports: [inputs, params].concat(),
+            inputs,
+            params,
             audio_in: (0..MAX_FRAMES)
                 .map(|frame| input(PortKind::Audio, 0, frame, 0))
                 .collect(),
@@ -106,7 +107,7 @@ impl Rig {
     }
 
     fn block(&mut self, notes: &[NoteEvent]) {
-        let cx = Cx {
+        let mut cx = Cx {
             sample_rate: RATE,
             frames: MAX_FRAMES,
             position: self.position,
@@ -117,15 +118,17 @@ impl Rig {
             wanted: Wanted::ALL,
         };
         // SAFETY: every port and param has a block of its own, as wide as the instance.
-        let io = unsafe {
-            Io::new(
+        let room = unsafe {
+            Room::new(
                 &self.blocks,
-                &self.ports,
+                &self.inputs,
+                &self.params,
                 &self.outputs,
                 Span::start(MAX_FRAMES),
             )
         };
-        let health = self.instance.process(&cx, &io);
+        // SAFETY: the room was made for this instance.
+        let health = unsafe { self.instance.process(&Seat::FIRST, &mut cx, &room) };
         assert_ne!(health, Health::NOT_FINITE);
         self.position += MAX_FRAMES as u64;
     }

@@ -154,69 +154,121 @@ impl Blocks {
     }
 }
 
-/// One module's view of its blocks for one call.
+/// Where modules read and write in one call.
 #[derive(Clone, Copy)]
-pub struct Io<'a> {
+pub struct Room<'a> {
     // Not `Blocks` itself, which would be one more place to look at for every port.
     lines: &'a [UnsafeCell<Line>],
-    ports: &'a [Operand],
+    inputs: &'a [Operand],
+    params: &'a [Operand],
     outputs: &'a [BlockIndex],
     span: Span,
+}
+
+/// One module's place in a [`Room`].
+#[derive(Clone, Copy)]
+pub struct Io<'a> {
+    room: &'a Room<'a>,
+    /// Where its inputs, params and outputs begin among those of the room.
+    ports: [u32; 3],
 }
 
 /// A module's inputs, params and outputs.
 type Ports<'a, V, const I: usize, const P: usize, const O: usize> =
     (In<'a, V, I>, In<'a, V, P>, Out<'a, V, O>);
 
-impl<'a> Io<'a> {
-    /// Binds a module's ports to blocks. `ports` are its inputs, then its params.
+/// The last frames of a module's outputs.
+pub(crate) struct Ends<V, const O: usize>([*const V; O]);
+
+impl<V: Lanes, const O: usize> Ends<V, O> {
+    /// Those of outputs that are bound.
+    #[inline(always)]
+    pub(crate) fn of(outputs: &Out<'_, V, O>) -> Self {
+        Ends(core::array::from_fn(
+            #[inline(always)]
+            |output| outputs[output].as_ptr_range().end.wrapping_sub(1),
+        ))
+    }
+
+    /// Whether those of all outputs that are wanted are finite numbers in every lane.
     ///
     /// # Safety
-    /// The span lies inside a block. Every block lies inside `blocks` and has as many lanes as the module
-    /// that gets this view, the output blocks overlap neither each other nor any block among `ports`, and nobody else uses them
-    /// meanwhile.
+    /// The outputs have a frame, live on, and are nobody's to write.
+    #[inline(always)]
+    pub(crate) unsafe fn are_finite(&self, wanted: Wanted) -> bool {
+        for (output, last) in self.0.iter().enumerate() {
+            // SAFETY: passed on to the caller.
+            let last = unsafe { **last };
+            // Only finite numbers times 0 are 0.
+            if wanted.has(output) && !(last * 0.0).abs().le(V::splat(0.0)).all() {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+impl<'a> Room<'a> {
+    /// Gives inputs, params and outputs their blocks. Those of a module lie side by side, from where its
+    /// [`crate::Seat`] says.
+    ///
+    /// # Safety
+    /// The span lies inside a block, is not empty, and is as long as the call. A module that is run here finds
+    /// as many inputs, params and outputs as it has. Every block among them lies inside `blocks` and has as
+    /// many lanes as the module, what it writes overlaps neither each other nor any block it reads, and nobody
+    /// else uses them meanwhile.
     #[inline(always)]
     pub unsafe fn new(
         blocks: &'a Blocks,
-        ports: &'a [Operand],
+        inputs: &'a [Operand],
+        params: &'a [Operand],
         outputs: &'a [BlockIndex],
         span: Span,
     ) -> Self {
-        Io {
+        Room {
             lines: &blocks.lines,
-            ports,
+            inputs,
+            params,
             outputs,
             span,
         }
     }
 
-    /// Binds the ports of a voice that is by itself in blocks of several; see [`BlockIndex::stretch`].
+    /// The room of a voice that is by itself in blocks of several; see [`BlockIndex::stretch`].
     ///
     /// # Safety
-    /// As [`Io::new`], but the module has one lane, and every block more lanes than the voice's number.
+    /// As [`Room::new`], but modules have one lane, and every block more lanes than the voice's number.
     #[inline(always)]
     pub unsafe fn of_voice(
         blocks: &'a Blocks,
         voice: usize,
-        ports: &'a [Operand],
+        inputs: &'a [Operand],
+        params: &'a [Operand],
         outputs: &'a [BlockIndex],
         span: Span,
     ) -> Self {
         let before = BlockIndex(0).stretch(voice).0 as usize;
-        Io {
+        Room {
             // Without the lines before, each block begins at the voice's stretch.
             lines: blocks.lines.get(before..).unwrap_or_default(),
-            ports,
+            inputs,
+            params,
             outputs,
             span,
         }
     }
 
-    /// The same ports, their first frames left out.
+    /// The place of a module whose inputs, params and outputs begin here.
+    #[inline(always)]
+    pub fn at(&'a self, ports: [u32; 3]) -> Io<'a> {
+        Io { room: self, ports }
+    }
+
+    /// The same, its first frames left out.
     #[inline]
-    pub fn after(&self, frames: usize) -> Io<'a> {
+    pub fn after(&self, frames: usize) -> Room<'a> {
         let frames = frames.min(self.span.frames);
-        Io {
+        Room {
             span: Span {
                 first: self.span.first + frames,
                 frames: self.span.frames - frames,
@@ -244,7 +296,7 @@ impl<'a> Io<'a> {
     }
 
     /// # Safety
-    /// As [`Io::start`].
+    /// As [`Room::start`].
     #[inline(always)]
     unsafe fn signal<V: Lanes>(&self, operand: Operand) -> Signal<'a, V> {
         match operand {
@@ -256,7 +308,7 @@ impl<'a> Io<'a> {
             Operand::Constant(value) => Signal::Constant(V::splat(value)),
             Operand::Still(block) => {
                 core::hint::cold_path();
-                let whole = Io {
+                let whole = Room {
                     span: Span::start(1),
                     ..*self
                 };
@@ -265,51 +317,69 @@ impl<'a> Io<'a> {
             }
         }
     }
+}
 
-    /// The ports of a module, each as long as the call of so many frames; `None` if there are others or
-    /// the span is another.
+impl<'a> Io<'a> {
+    /// Inputs, params and outputs of a module, each as long as the call of so many frames.
+    ///
+    /// # Safety
+    /// This is the place of a module with so many of each and this many lanes, in a call of so many frames.
+    // To look whether there are as many would be a tenth of what a small module costs.
     #[inline(always)]
-    pub fn bind<V: Lanes, const I: usize, const P: usize, const O: usize>(
+    pub(crate) unsafe fn bind<V: Lanes, const I: usize, const P: usize, const O: usize>(
         &self,
         frames: usize,
-    ) -> Option<Ports<'a, V, I, P, O>> {
-        if self.ports.len() != I + P || self.span.frames != frames {
-            return None;
-        }
-        let (inputs, params) = self.ports.split_at_checked(I)?;
-        let inputs: &[Operand; I] = inputs.try_into().ok()?;
-        let params: &[Operand; P] = params.try_into().ok()?;
-        let outputs: &[BlockIndex; O] = self.outputs.try_into().ok()?;
-        Some((
+    ) -> Ports<'a, V, I, P, O> {
+        let Room { span, .. } = *self.room;
+        debug_assert_eq!(span.frames, frames);
+        let room = Room {
+            // Known to be the same, but not to the compiler.
+            span: Span { frames, ..span },
+            ..*self.room
+        };
+        let [input, param, output] = self.ports.map(|port| port as usize);
+        debug_assert!(room.inputs.len() >= input + I && room.params.len() >= param + P);
+        debug_assert!(room.outputs.len() >= output + O);
+        (
             core::array::from_fn(
                 #[inline(always)]
-                // SAFETY: `new` demands it.
-                |index| unsafe { self.signal::<V>(inputs[index]) },
+                // SAFETY: `Room::new` demands it.
+                |index| unsafe { room.signal::<V>(*room.inputs.get_unchecked(input + index)) },
             ),
             core::array::from_fn(
                 #[inline(always)]
-                // SAFETY: `new` demands it.
-                |index| unsafe { self.signal::<V>(params[index]) },
+                // SAFETY: `Room::new` demands it.
+                |index| unsafe { room.signal::<V>(*room.params.get_unchecked(param + index)) },
             ),
             core::array::from_fn(
                 #[inline(always)]
-                // SAFETY: as above; `new` demands that outputs are disjoint from all else.
+                // SAFETY: as above; `Room::new` demands that outputs are disjoint from all else.
                 |index| unsafe {
-                    core::slice::from_raw_parts_mut(self.start(outputs[index]), frames)
+                    let output = *room.outputs.get_unchecked(output + index);
+                    core::slice::from_raw_parts_mut(room.start(output), frames)
                 },
             ),
-        ))
+        )
+    }
+
+    /// The outputs of a module that has so many.
+    fn outputs(&self, count: usize) -> &'a [BlockIndex] {
+        let outputs = self.room.outputs.get(self.ports[2] as usize..);
+        outputs
+            .and_then(|outputs| outputs.get(..count))
+            .unwrap_or_default()
     }
 
     /// Whether all frames of these outputs, a bit each, are alike, bit for bit.
-    pub(crate) fn stand_still<V: Lanes>(&self, outputs: u32) -> bool {
-        let chosen = self.outputs.iter().enumerate();
+    pub(crate) fn stand_still<V: Lanes, const O: usize>(&self, outputs: u32) -> bool {
+        let chosen = self.outputs(O).iter().enumerate();
         let mut chosen = chosen.filter(|(output, _)| outputs >> output & 1 == 1);
         chosen.all(|(_, block)| {
-            // SAFETY: the module has returned, so its outputs are free to be read; `new` demands that they
-            // hold the span.
-            let frames =
-                unsafe { core::slice::from_raw_parts(self.start::<V>(*block), self.span.frames) };
+            // SAFETY: the module has returned, so its outputs are free to be read; `Room::new` demands that
+            // they hold the span.
+            let frames = unsafe {
+                core::slice::from_raw_parts(self.room.start::<V>(*block), self.room.span.frames)
+            };
             frames.array_windows().all(|[one, next]| {
                 let mut pairs = one.as_slice().iter().zip(next.as_slice());
                 pairs.all(|(one, next)| one.to_bits() == next.to_bits())
@@ -317,44 +387,22 @@ impl<'a> Io<'a> {
         })
     }
 
-    /// Whether the last frame of every wanted output is a finite number in every lane.
-    #[inline(always)]
-    pub fn ends_finite<V: Lanes, const O: usize>(&self, wanted: Wanted) -> bool {
-        let Ok(outputs): Result<&[BlockIndex; O], _> = self.outputs.try_into() else {
-            return true;
-        };
-        let Some(last) = self.span.frames.checked_sub(1) else {
-            return true;
-        };
-        for (output, block) in outputs.iter().enumerate() {
-            // SAFETY: the module has returned, so its outputs are free to be read; `new` demands that
-            // they hold the span.
-            let last = unsafe { *self.start::<V>(*block).add(last) };
-            // Only finite numbers times 0 are 0.
-            if wanted.has(output) && !(last * 0.0).abs().le(V::splat(0.0)).all() {
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Writes silence to every output of a module this wide, in place of a call of the module.
-    pub fn silence_any(&self, width: Width) {
+    /// Writes silence to the outputs of a module that has so many and is this wide, in place of a call of it.
+    pub fn silence_any(&self, width: Width, outputs: usize) {
         match width {
-            Width::One => self.silence::<Mono<Baseline>>(),
-            Width::Eight => self.silence::<Eight<Baseline>>(),
-            Width::Sixteen => self.silence::<Sixteen<Baseline>>(),
+            Width::One => self.silence::<Mono<Baseline>>(outputs),
+            Width::Eight => self.silence::<Eight<Baseline>>(outputs),
+            Width::Sixteen => self.silence::<Sixteen<Baseline>>(outputs),
         }
     }
 
-    /// Writes silence to every output.
-    #[inline(always)]
-    pub fn silence<V: Lanes>(&self) {
-        for block in self.outputs {
-            // SAFETY: the module has returned, and `new` demands that its outputs hold the span and that
-            // nobody else uses them.
+    /// Writes silence to the outputs of a module that has so many.
+    pub(crate) fn silence<V: Lanes>(&self, outputs: usize) {
+        for block in self.outputs(outputs) {
+            // SAFETY: the module has returned, and `Room::new` demands that its outputs hold the span and
+            // that nobody else uses them.
             let frames = unsafe {
-                core::slice::from_raw_parts_mut(self.start::<V>(*block), self.span.frames)
+                core::slice::from_raw_parts_mut(self.room.start::<V>(*block), self.room.span.frames)
             };
             frames.fill(V::splat(0.0));
         }

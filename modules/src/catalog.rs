@@ -1,7 +1,8 @@
 //! From a module's id to a running instance.
 
-use crate::contract::{Erased, Instance, Module, Setup};
+use crate::contract::{Erased, Module, Setup};
 use crate::lanes::Lanes;
+use crate::seat::AnyInstance;
 use crate::spec::{ModuleSpec, Voicing};
 
 /// The instruction set modules run on, as found on this processor.
@@ -110,7 +111,7 @@ impl Width {
 pub struct Entry {
     /// The data sheet.
     pub spec: ModuleSpec,
-    pub(crate) make: fn(Level, Width, &Setup) -> Box<dyn Instance>,
+    pub(crate) make: fn(Level, Width, &Setup) -> AnyInstance,
 }
 
 impl Entry {
@@ -123,7 +124,7 @@ impl Entry {
     }
 
     /// Makes a silent instance, of one of its [`Entry::widths`]. Allocates; off the audio thread.
-    pub fn instantiate(&self, level: Level, width: Width, setup: &Setup) -> Box<dyn Instance> {
+    pub fn instantiate(&self, level: Level, width: Width, setup: &Setup) -> AnyInstance {
         (self.make)(level, width, setup)
     }
 }
@@ -173,12 +174,12 @@ where
 
 pub(crate) fn erase<V, M, const I: usize, const P: usize, const O: usize>(
     setup: &Setup,
-) -> Box<dyn Instance>
+) -> AnyInstance
 where
     V: Lanes,
     M: Module<V, I, P, O>,
 {
-    Box::new(Erased::<M, V, I, P, O>::new(M::new(setup)))
+    AnyInstance::new(Erased::<M, V, I, P, O>::new(M::new(setup)))
 }
 
 /// Makes an instance for a level and width; `mono` types are made for no other width, which saves

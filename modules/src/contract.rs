@@ -1,6 +1,6 @@
 //! What a module is, and what it is given on each call.
 
-use crate::blocks::Io;
+use crate::blocks::{Ends, Io};
 use crate::lanes::Lanes;
 use crate::notes::NoteEvent;
 use crate::porter::Porter;
@@ -108,22 +108,45 @@ impl<'a, V: Lanes> Signal<'a, V> {
     pub fn join(self, other: Signal<'_, V>, out: &mut [V], f: impl Fn(V, V) -> V) {
         match (self, other) {
             (Signal::Constant(a), Signal::Constant(b)) => out.fill(f(a, b)),
-            (Signal::Frames(a), Signal::Constant(b)) => {
-                for (out, a) in out.iter_mut().zip(a) {
-                    *out = f(*a, b);
-                }
-            }
-            (Signal::Constant(a), Signal::Frames(b)) => {
-                for (out, b) in out.iter_mut().zip(b) {
-                    *out = f(a, *b);
-                }
-            }
+            (Signal::Frames(a), Signal::Constant(b)) => each_of(
+                a,
+                out,
+                #[inline(always)]
+                |a| f(a, b),
+            ),
+            (Signal::Constant(a), Signal::Frames(b)) => each_of(
+                b,
+                out,
+                #[inline(always)]
+                |b| f(a, b),
+            ),
             (Signal::Frames(a), Signal::Frames(b)) => {
                 for (out, (a, b)) in out.iter_mut().zip(a.iter().zip(b)) {
                     *out = f(*a, *b);
                 }
             }
         }
+    }
+}
+
+/// Applies `f` to every frame.
+#[inline(always)]
+fn each_of<V: Lanes>(frames: &[V], out: &mut [V], f: impl Fn(V) -> V) {
+    // Mostly a call is as long as can be. Where that is known the frames of one voice take a handful of
+    // instructions, fewer than it takes to find out how many vectors there are.
+    if V::COUNT == 1
+        && let (Some(frames), Some(out)) = (
+            frames.first_chunk::<MAX_FRAMES>(),
+            out.first_chunk_mut::<MAX_FRAMES>(),
+        )
+    {
+        for (out, frame) in out.iter_mut().zip(frames) {
+            *out = f(*frame);
+        }
+        return;
+    }
+    for (out, frame) in out.iter_mut().zip(frames) {
+        *out = f(*frame);
     }
 }
 
@@ -325,7 +348,7 @@ impl Health {
 }
 
 /// A module whose type is known only at run time.
-pub trait Instance: Send {
+pub trait Instance: Send + 'static {
     /// Back to silence. Audio thread.
     fn reset(&mut self);
     /// See [`Module::rests`].
@@ -333,7 +356,9 @@ pub trait Instance: Send {
     /// See [`Module::carry`]; called by way of a [`Porter`]. Audio thread.
     fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread.
-    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
+    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health
+    where
+        Self: Sized;
 }
 
 /// Adapts a [`Module`] to [`Instance`].
@@ -372,20 +397,21 @@ where
         V::vectorize(
             #[inline(always)]
             || {
-                let Some((inputs, params, outputs)) = io.bind::<V, I, P, O>(cx.frames) else {
-                    return Health::FINE;
-                };
+                // SAFETY: `AnyInstance::run` demands that the place is that of the module which is run there.
+                let (inputs, params, outputs) = unsafe { io.bind::<V, I, P, O>(cx.frames) };
+                let ends = Ends::of(&outputs);
                 self.module.process(cx, inputs, params, outputs);
-                if io.ends_finite::<V, O>(cx.wanted) {
+                // SAFETY: the module has returned, so its outputs are free to be read.
+                if unsafe { ends.are_finite(cx.wanted) } {
                     if !M::HOLDS {
                         return Health::FINE;
                     }
                     let held = self.module.held();
-                    debug_assert!(io.stand_still::<V>(held), "{} does not hold", M::SPEC.id);
+                    debug_assert!(io.stand_still::<V, O>(held), "{} does not hold", M::SPEC.id);
                     return Health::holding(held, self.module.stands());
                 }
                 self.module.reset();
-                io.silence::<V>();
+                io.silence::<V>(O);
                 Health::NOT_FINITE
             },
         )

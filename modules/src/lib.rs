@@ -13,6 +13,7 @@ pub mod lanes;
 pub mod notes;
 pub mod porter;
 pub mod routing;
+pub mod seat;
 pub mod spec;
 
 #[cfg(test)]
@@ -29,11 +30,12 @@ mod spectrum;
 #[global_allocator]
 static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;
 
-pub use blocks::{BlockIndex, Blocks, Io, Operand, Span};
+pub use blocks::{BlockIndex, Blocks, Io, Operand, Room, Span};
 pub use catalog::{Entry, Level, Width, find};
 pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, Transport, Wanted};
 pub use notes::{NoteEvent, NoteKind};
 pub use porter::Porter;
+pub use seat::{AnyInstance, Pending, Seat};
 pub use spec::{
     Curve, ModuleSpec, ParamKind, ParamSpec, PortKind, PortSpec, Smoothing, Unit, Voicing,
 };

@@ -1,7 +1,7 @@
 //! Carries a voice from one instance of a module into another, as wide or not.
 
-use crate::contract::Instance;
 use crate::lanes::{LaneBits, Lanes};
+use crate::seat::AnyInstance;
 
 /// Words in which every voice of every module finds room.
 const ROOM: usize = 256;
@@ -47,21 +47,21 @@ impl Porter {
     }
 
     /// Takes up what one lane of an instance remembers.
-    pub fn take(&mut self, instance: &mut dyn Instance, lane: usize) {
+    pub fn take(&mut self, instance: &mut AnyInstance, lane: usize) {
         self.run(Task::Take, instance, lane);
     }
 
     /// Puts what was taken up last into a lane of another instance.
-    pub fn put(&mut self, instance: &mut dyn Instance, lane: usize) {
+    pub fn put(&mut self, instance: &mut AnyInstance, lane: usize) {
         self.run(Task::Put, instance, lane);
     }
 
     /// Puts what all lanes have in common into another instance and leaves its lanes as they are.
-    pub fn put_shared(&mut self, instance: &mut dyn Instance) {
+    pub fn put_shared(&mut self, instance: &mut AnyInstance) {
         self.run(Task::PutShared, instance, 0);
     }
 
-    fn run(&mut self, task: Task, instance: &mut dyn Instance, lane: usize) {
+    fn run(&mut self, task: Task, instance: &mut AnyInstance, lane: usize) {
         (self.task, self.lane, self.count) = (task, lane, 0);
         instance.carry(self);
     }

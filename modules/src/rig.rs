@@ -1,10 +1,11 @@
 //! Runs one module of the catalog on signals that a test makes up.
 
-use crate::blocks::{BlockIndex, Blocks, Io, Operand, Span};
+use crate::blocks::{BlockIndex, Blocks, Operand, Room, Span};
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
+use crate::contract::{Cx, Health, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
 use crate::notes::NoteEvent;
 use crate::porter::Porter;
+use crate::seat::{AnyInstance, Seat};
 
 /// What arrives at an input or param: a held value, or a function of absolute frame and lane.
 pub enum Feed {
@@ -31,7 +32,7 @@ pub struct Rig {
     pub wanted: Wanted,
     /// The lane that is fed to each lane.
     pub hears: [usize; MAX_LANES],
-    instance: Box<dyn Instance>,
+    instance: AnyInstance,
     inputs: Vec<Feed>,
     params: Vec<Feed>,
 }
@@ -134,13 +135,13 @@ impl Rig {
     /// Has a lane of another rig go on in a lane of this one.
     pub fn take_in(&mut self, lane: usize, from: &mut Rig, from_lane: usize) {
         let mut porter = Porter::new();
-        porter.take(&mut *from.instance, from_lane);
+        porter.take(&mut from.instance, from_lane);
         assert!(
             porter.has_room(),
             "{} has too much to carry",
             self.entry.spec.id
         );
-        porter.put(&mut *self.instance, lane);
+        porter.put(&mut self.instance, lane);
         self.hears[lane] = from.hears[from_lane];
         self.position = from.position;
     }
@@ -191,7 +192,7 @@ impl Rig {
                     })
                     .collect()
             };
-            let ports = [operands(&self.inputs, 0), operands(&self.params, inputs)].concat();
+            let (inputs, params) = (operands(&self.inputs, 0), operands(&self.params, inputs));
             let notes: Vec<NoteEvent> = self
                 .notes
                 .iter()
@@ -206,7 +207,7 @@ impl Rig {
                 let start = (self.position as usize).min(audio.len());
                 &audio[start..(start + length).min(audio.len())]
             };
-            let cx = Cx {
+            let mut cx = Cx {
                 sample_rate: self.sample_rate,
                 frames: length,
                 position: self.position,
@@ -217,9 +218,23 @@ impl Rig {
                 wanted: self.wanted,
             };
             // SAFETY: every feed and every output has a block of its own, as wide as the instance.
-            let io = unsafe { Io::new(&blocks, &ports, &output_blocks, Span::start(length)) };
+            let room = unsafe {
+                Room::new(
+                    &blocks,
+                    &inputs,
+                    &params,
+                    &output_blocks,
+                    Span::start(length),
+                )
+            };
             let instance = &mut self.instance;
-            let health = assert_no_alloc::assert_no_alloc(|| instance.process(&cx, &io));
+            let seat = Seat {
+                wanted: self.wanted,
+                ..Seat::FIRST
+            };
+            let health = assert_no_alloc::assert_no_alloc(||
+                // SAFETY: the room was made for this instance.
+                unsafe { instance.process(&seat, &mut cx, &room) });
             self.stands = health.stands();
             if health == Health::NOT_FINITE {
                 self.health = Health::NOT_FINITE;

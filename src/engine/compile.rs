@@ -9,7 +9,7 @@ mod values;
 use std::sync::Arc;
 
 use thiserror::Error;
-use weft_modules::{BlockIndex, Blocks, Level, Voicing};
+use weft_modules::{AnyInstance, BlockIndex, Blocks, Level, Seat, Voicing};
 
 use self::tables::{Growing, add, sleeper};
 use self::values::{Fit, ValueIndex, Values};
@@ -19,7 +19,8 @@ use super::faults::FaultBoard;
 use super::graph::{Arrivals, Graph, Unit};
 use super::loads::{Audience, LoadBoard};
 use super::plan::{
-    Act, Domain, Form, HushIndex, Late, Node, Place, Plan, Range, ReadAt, Reader, Step,
+    Act, Cast, Domain, Form, HushIndex, Late, Node, NodeState, Place, Plan, Range, ReadAt, Reader,
+    Step,
 };
 use super::{SAMPLE_RATES, SLOTS, turns};
 use crate::patch::{Circle, Patch};
@@ -134,6 +135,10 @@ struct Builder<'a> {
     /// What the host hears of the unit at hand; added to the steps after it.
     heard: Vec<Step>,
     nodes: Vec<Node>,
+    seats: Vec<Seat>,
+    instances: Vec<AnyInstance>,
+    #[allow(clippy::vec_box, reason = "moved from plan to plan by pointer")]
+    states: Vec<Box<NodeState>>,
     tables: Growing,
     /// The nodes that run frame by frame.
     looped: Vec<bool>,
@@ -171,6 +176,9 @@ impl<'a> Builder<'a> {
             steps: Vec::with_capacity(graph.nodes.len()),
             heard: Vec::new(),
             nodes: Vec::with_capacity(graph.nodes.len()),
+            seats: Vec::with_capacity(graph.nodes.len()),
+            instances: Vec::with_capacity(graph.nodes.len()),
+            states: Vec::with_capacity(graph.nodes.len()),
             tables: Growing::default(),
             looped,
             readers: Vec::new(),
@@ -358,6 +366,11 @@ impl<'a> Builder<'a> {
             sample_rate: self.recipe.sample_rate,
             steps: turns::join(self.steps, &self.nodes).into(),
             nodes: self.nodes.into(),
+            cast: Cast {
+                seats: self.seats.into(),
+                instances: self.instances.into(),
+                states: self.states.into(),
+            },
             tables: self.tables.finish(),
             sources: order
                 .filter(|node| graph.nodes[**node].entry.spec.voicing == Voicing::NoteSource)

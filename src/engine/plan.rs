@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use weft_modules::routing::{ALONE, Term};
 use weft_modules::{
-    BlockIndex, Blocks, Health, Instance, Level, MAX_FRAMES, MAX_LANES, Operand, Wanted, Width,
+    AnyInstance, BlockIndex, Blocks, Level, MAX_FRAMES, MAX_LANES, Operand, Seat, Wanted, Width,
 };
 
 use super::faults::FaultBoard;
@@ -27,6 +27,7 @@ pub struct Plan {
     pub(super) sample_rate: f32,
     pub(super) steps: Box<[Step]>,
     pub(super) nodes: Box<[Node]>,
+    pub(super) cast: Cast,
     pub(super) tables: Tables,
     /// Nodes that make voices.
     pub(super) sources: Box<[u32]>,
@@ -41,8 +42,10 @@ pub struct Plan {
 /// What the steps and nodes of a plan refer to.
 #[derive(Default)]
 pub(super) struct Tables {
-    /// What each node reads: its inputs, then its params.
-    pub(super) operands: Box<[Operand]>,
+    /// What each node reads at its inputs.
+    pub(super) inputs: Box<[Operand]>,
+    /// What each node reads at its params.
+    pub(super) params: Box<[Operand]>,
     /// Where each node writes.
     pub(super) outputs: Box<[BlockIndex]>,
     /// Cables into each input that has several, and into each param that has any.
@@ -83,8 +86,8 @@ pub(super) struct Reader {
 /// Where something is read.
 #[derive(Clone, Copy)]
 pub(super) enum ReadAt {
-    /// One of [`Tables::operands`].
-    Operand(u32),
+    /// One of [`Tables::inputs`].
+    Input(u32),
     /// One of [`Tables::terms`].
     Term(u32),
 }
@@ -135,8 +138,8 @@ impl Tables {
         for reader in readers.of(&self.readers) {
             let still = held >> reader.output & 1 == 1;
             match reader.at {
-                ReadAt::Operand(index) => {
-                    if let Some(operand) = self.operands.get_mut(index as usize)
+                ReadAt::Input(index) => {
+                    if let Some(operand) = self.inputs.get_mut(index as usize)
                         && let Operand::Block(block) | Operand::Still(block) = *operand
                     {
                         *operand = Operand::block(block, still);
@@ -261,6 +264,14 @@ impl Range {
             first: self.first,
             count: self.count + next.count,
         })
+    }
+
+    /// From the first of its entries to the last of those of another behind it.
+    pub(super) const fn through(self, last: Range) -> Range {
+        Range {
+            first: self.first,
+            count: (last.first + last.count).saturating_sub(self.first),
+        }
     }
 
     /// The index of its first entry.
@@ -421,41 +432,75 @@ pub(super) struct Late {
     pub(super) to: BlockIndex,
 }
 
+/// The modules of a plan, by the order of its nodes: what of it goes on in another plan.
+pub(super) struct Cast {
+    pub(super) seats: Box<[Seat]>,
+    pub(super) instances: Box<[AnyInstance]>,
+    pub(super) states: Box<[Box<NodeState>]>,
+}
+
+impl Cast {
+    /// One module.
+    #[inline(always)]
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<(&mut AnyInstance, &mut NodeState)> {
+        let state = self.states.get_mut(index)?;
+        Some((self.instances.get_mut(index)?, state))
+    }
+
+    /// What one module remembers.
+    #[inline(always)]
+    pub(super) fn state(&self, index: u32) -> Option<&NodeState> {
+        self.states.get(index as usize).map(|state| &**state)
+    }
+
+    /// See [`Cast::state`].
+    #[inline(always)]
+    pub(super) fn state_mut(&mut self, index: u32) -> Option<&mut NodeState> {
+        self.states
+            .get_mut(index as usize)
+            .map(|state| &mut **state)
+    }
+}
+
+/// What may be [`Seat::pending`]. Unless it moves, has failed or is special, a module may be run with no
+/// more ado once its cables are laid.
+pub(super) mod pending {
+    use weft_modules::Pending;
+
+    /// It is a note source, or may rest, or lies in a loop.
+    pub(in crate::engine) const SPECIAL: Pending = Pending::bit(0);
+    /// Cables have to be summed before it runs, or move its params.
+    pub(in crate::engine) const CABLED: Pending = Pending::bit(1);
+    /// It need not run while it stands: its outputs are nobody else's memory, and it reads nothing but what
+    /// stands as well.
+    pub(in crate::engine) const MAY_STAND: Pending = Pending::bit(2);
+    /// Some param may move in the coming call.
+    pub(in crate::engine) const MOVING: Pending = Pending::bit(3);
+    /// It failed and must not run again.
+    pub(in crate::engine) const FAILED: Pending = Pending::bit(4);
+
+    /// What goes on in another plan; all else is for each plan to say.
+    pub(in crate::engine) const LASTING: Pending = MOVING.and(FAILED);
+    /// More than to lay its cables.
+    pub(in crate::engine) const UNUSUAL: Pending = SPECIAL.and(LASTING);
+}
+
 /// One module of the plan: where it reads and writes.
-// What every call looks at comes first, in a cache line of its own.
-#[repr(C, align(64))]
 pub(super) struct Node {
-    pub(super) instance: Box<dyn Instance>,
-    /// Some [`Tables::operands`]: inputs, then params.
-    pub(super) ports: Range,
+    /// Some [`Tables::inputs`].
+    pub(super) inputs: Range,
+    /// Some [`Tables::params`].
+    pub(super) params: Range,
     /// Some [`Tables::outputs`].
     pub(super) outputs: Range,
-    pub(super) state: Box<NodeState>,
-    /// The outputs somebody reads, but none while it serves nobody but those who sleep.
-    pub(super) wanted: Wanted,
-    /// What its last call found, which its readers know.
-    pub(super) health: Health,
-    /// How many of the ports are inputs.
-    pub(super) inputs: u32,
     /// It sleeps with these.
     pub(super) sleeper: Sleeper,
     pub(super) width: Width,
     pub(super) is_source: bool,
-    /// Whether it may be run with no more ado once its cables are laid: it is nothing special.
-    pub(super) is_plain: bool,
-    /// Whether cables have to be summed before it runs, or move its params.
-    pub(super) is_cabled: bool,
-    /// Whether it need not run while it stands: then its outputs are nobody else's memory, and it reads
-    /// nothing but what stands as well.
-    pub(super) may_stand: bool,
     /// Whether it had better run a few frames at a time with others of its kind.
     pub(super) takes_turns: bool,
     /// Whether it may rest while it hears nothing.
     pub(super) may_rest: bool,
-    /// Whether some param may move in the coming call.
-    pub(super) moving: bool,
-    /// Whether it failed and must not run again.
-    pub(super) failed: bool,
     /// Sums to make before it runs.
     pub(super) sums: Range,
     /// Params that cables move.
@@ -472,12 +517,8 @@ pub(super) struct Node {
     pub(super) readers: Range,
     /// Some [`Tables::dependents`]: the nodes that may stand while this one does.
     pub(super) dependents: Range,
-    /// The outputs somebody reads.
+    /// The outputs somebody reads. While it serves nobody but those who sleep, none is wanted.
     pub(super) read: Wanted,
-    /// The position of the call in which it ran last, for note sources.
-    pub(super) ran_at: u64,
-    /// Whose gates were up at the end of that call, as bits.
-    pub(super) up: u16,
 }
 
 /// What a module remembers from call to call beside its instance, and takes along when another plan
@@ -494,7 +535,11 @@ pub(super) struct NodeState {
     /// The last frame of each output, for feedback cables.
     pub(super) late: Box<[[f32; MAX_LANES]]>,
     /// Instances for voices that sound alone, of modules that have several voices.
-    pub(super) solo: [Option<Box<dyn Instance>>; ALONE],
+    pub(super) solo: [Option<AnyInstance>; ALONE],
+    /// The position of the call in which it ran last, for note sources.
+    pub(super) ran_at: Option<u64>,
+    /// Whose gates were up at the end of that call, as bits.
+    pub(super) up: u16,
 }
 
 /// Cables into one input or param.
@@ -505,25 +550,45 @@ pub(super) struct Mix {
     pub(super) port: u32,
 }
 
+/// Modules that follow one another in two plans: where the first is here and there, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    from: u32,
+    to: u32,
+    count: u32,
+}
+
+impl Move {
+    /// Joins pairs of nodes here and there, of the same kind each.
+    pub(super) fn join(mut pairs: Vec<(u32, u32)>) -> Box<[Move]> {
+        pairs.sort_unstable();
+        let mut moves: Vec<Move> = Vec::new();
+        for (from, to) in pairs {
+            match moves.last_mut() {
+                Some(last) if (last.from + last.count, last.to + last.count) == (from, to) => {
+                    last.count += 1;
+                }
+                _ => moves.push(Move { from, to, count: 1 }),
+            }
+        }
+        moves.into()
+    }
+
+    /// Where they are here, and where there.
+    #[inline]
+    fn ranges(self) -> [std::ops::Range<usize>; 2] {
+        [self.from, self.to].map(|first| first as usize..first as usize + self.count as usize)
+    }
+}
+
 impl Node {
-    /// Whether nothing about it is out of the ordinary in the coming call.
-    #[inline(always)]
-    pub(super) fn is_plain_now(&self) -> bool {
-        self.is_plain & !self.moving & !self.failed
-    }
-
-    /// What it reads at its params.
-    #[inline]
-    pub(super) fn params<'t>(&self, operands: &'t [Operand]) -> &'t [Operand] {
-        let ports = self.ports.of(operands);
-        ports.get(self.inputs as usize..).unwrap_or_default()
-    }
-
-    /// See [`Node::params`].
-    #[inline]
-    pub(super) fn params_mut<'t>(&self, operands: &'t mut [Operand]) -> &'t mut [Operand] {
-        let ports = self.ports.of_mut(operands);
-        ports.get_mut(self.inputs as usize..).unwrap_or_default()
+    /// What nodes that follow one another read at their params.
+    fn params_of(nodes: &[Node]) -> Range {
+        match nodes {
+            [first, .., last] => first.params.through(last.params),
+            [only] => only.params,
+            [] => Range::default(),
+        }
     }
 }
 
@@ -548,21 +613,27 @@ impl Plan {
     ///
     /// Realtime safety: reads and writes memory.
     pub(super) fn approach(&mut self, share: Share) {
-        for node in share.of_mut(&mut self.nodes) {
-            node.moving = black_box(node.moving);
-            // In the second of its cache lines.
-            black_box(node.knobs);
+        // One in each cache line, or more.
+        for seat in share.of_mut(&mut self.cast.seats).iter_mut().step_by(2) {
+            seat.pending = black_box(seat.pending);
+        }
+        let instances = share.of_mut(&mut self.cast.instances);
+        for line in instances.chunks_mut(2) {
+            line.swap(0, black_box(0));
         }
         for step in share.of(&self.steps) {
             black_box(step.sleeper);
         }
+        let states = share.of_mut(&mut self.cast.states);
+        for line in states.chunks_mut(8) {
+            line.swap(0, black_box(0));
+        }
         // Eight of each to a cache line, or sixteen.
-        for operand in share
-            .of_mut(&mut self.tables.operands)
-            .iter_mut()
-            .step_by(8)
-        {
-            *operand = black_box(*operand);
+        for input in share.of(&self.tables.inputs).iter().step_by(8) {
+            black_box(*input);
+        }
+        for param in share.of_mut(&mut self.tables.params).iter_mut().step_by(8) {
+            *param = black_box(*param);
         }
         for output in share.of(&self.tables.outputs).iter().step_by(16) {
             black_box(*output);
@@ -575,40 +646,53 @@ impl Plan {
         }
     }
 
-    /// Hands modules over to another plan: pairs of nodes here and there. What stood there comes back
-    /// here.
+    /// Hands modules over to another plan. What stood there comes back here.
     ///
     /// Realtime safety: moves pointers and copies a few words.
-    pub(super) fn hand_over(&mut self, to: &mut Plan, pairs: &[(u32, u32)]) {
+    pub(super) fn hand_over(&mut self, to: &mut Plan, moves: &[Move]) {
         self.unite();
-        for (here, there) in pairs {
-            if let (Some(here), Some(there)) = (
-                self.nodes.get_mut(*here as usize),
-                to.nodes.get_mut(*there as usize),
+        for moved in moves {
+            let [here, there] = moved.ranges();
+            let (Some(nodes), Some(to_nodes)) =
+                (self.nodes.get(here.clone()), to.nodes.get(there.clone()))
+            else {
+                continue;
+            };
+            // Params of nodes that follow one another do so too.
+            let params = Node::params_of(nodes).of(&self.tables.params);
+            let now = Node::params_of(to_nodes).of_mut(&mut to.tables.params);
+            now.iter_mut()
+                .zip(params)
+                .for_each(|(now, was)| *now = *was);
+            if let (Some(states), Some(to_states)) = (
+                self.cast.states.get_mut(here.clone()),
+                to.cast.states.get_mut(there.clone()),
             ) {
-                std::mem::swap(&mut here.instance, &mut there.instance);
-                std::mem::swap(&mut here.state, &mut there.state);
-                std::mem::swap(&mut here.failed, &mut there.failed);
-                there.moving = here.moving;
-                // Who may not rest here forgets that it did; else it would rest on, whatever it
-                // played meanwhile, when it comes to a plan in which it may.
-                if here.may_rest && !there.may_rest {
-                    there.state.rests = false;
-                }
-                let values = here.params(&self.tables.operands);
-                let now = there.params_mut(&mut to.tables.operands).iter_mut();
-                let pairs = now.zip(values);
-                if !here.moving && here.modulated.is_empty() {
-                    // Nothing but constants, which is nearly always so.
-                    pairs.for_each(|(now, value)| *now = *value);
-                    continue;
-                }
-                for (now, value) in pairs {
-                    match value {
-                        Operand::Constant(_) => *now = *value,
-                        // Blocks have other places there, so it must be told anew.
-                        Operand::Block(_) | Operand::Still(_) => there.moving = true,
+                let pairs = states.iter_mut().zip(to_states);
+                pairs.for_each(|(state, to_state)| std::mem::swap(state, to_state));
+            }
+            if let (Some(instances), Some(to_instances)) = (
+                self.cast.instances.get_mut(here.clone()),
+                to.cast.instances.get_mut(there.clone()),
+            ) {
+                let pairs = instances.iter_mut().zip(to_instances);
+                pairs.for_each(|(instance, to_instance)| std::mem::swap(instance, to_instance));
+            }
+            let seats = self.cast.seats.get_mut(here).unwrap_or_default();
+            let to_seats = to.cast.seats.get_mut(there.clone()).unwrap_or_default();
+            let unusual = pending::UNUSUAL.and(pending::CABLED);
+            for (at, (seat, to_seat)) in seats.iter_mut().zip(to_seats).enumerate() {
+                if (seat.pending.and(to_seat.pending)).has(unusual)
+                    && let (Some(node), Some(to_node)) = (nodes.get(at), to_nodes.get(at))
+                    && let Some(to_state) = to.cast.states.get_mut(there.start + at)
+                {
+                    let params = to_node.params.of_mut(&mut to.tables.params);
+                    if node.may_rest && !to_node.may_rest {
+                        // Else it would rest on, whatever it played meanwhile, when it comes to a plan in
+                        // which it may.
+                        to_state.rests = false;
                     }
+                    hand_over_pending(seat, to_seat, &to_state.params, params);
                 }
             }
         }
@@ -620,18 +704,34 @@ impl Plan {
     fn forget_what_nobody_counts(&mut self) {
         for domain in &self.tables.domains {
             if domain.members.is_empty()
-                && let Some(node) = self.nodes.get_mut(domain.source as usize)
+                && let Some(state) = self.cast.state_mut(domain.source)
             {
-                node.state.rest.lanes = RestOfLanes::default();
+                state.rest.lanes = RestOfLanes::default();
             }
         }
         for source in &self.sources {
             let has_sleepers = |domain: &Domain| domain.source == *source;
             if !self.tables.domains.iter().any(has_sleepers)
-                && let Some(node) = self.nodes.get_mut(*source as usize)
+                && let Some(state) = self.cast.state_mut(*source)
             {
-                node.state.rest = Rest::default();
+                state.rest = Rest::default();
             }
+        }
+    }
+}
+
+/// Hands over what is pending, and what a module reads at its params if it is in a block.
+fn hand_over_pending(here: &mut Seat, there: &mut Seat, params: &[Param], read: &mut [Operand]) {
+    let lasting = (here.pending, there.pending);
+    for bit in [pending::MOVING, pending::FAILED] {
+        here.pending.set(bit, lasting.1.has(bit));
+        there.pending.set(bit, lasting.0.has(bit));
+    }
+    for (read, param) in read.iter_mut().zip(params) {
+        // Blocks have other places there, so it must be told anew.
+        if !matches!(read, Operand::Constant(_)) {
+            *read = Operand::Constant(param.plain());
+            there.pending.set(pending::MOVING, true);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Target, Unit};
 use super::loads::LoadBoard;
 use super::params::Changes;
-use super::plan::Plan;
+use super::plan::{Move, Plan};
 use super::splice::smootherstep;
 use super::voices::NoteQueue;
 
@@ -35,7 +35,7 @@ const ENDING: f32 = 0.05;
 pub(super) struct Replacement {
     plan: Box<Plan>,
     farewell: Box<Plan>,
-    into_farewell: Box<[(u32, u32)]>,
+    into_farewell: Box<[Move]>,
     release: NoteQueue,
     changes: Changes,
     fade: u32,
@@ -71,10 +71,8 @@ impl Replacement {
         };
         let plan = recipe(next, Fresh::All).build(next_units);
         let farewell = recipe(&parting(live, live_units), Fresh::Nobody).build(live_units);
-        let into_farewell = places(live_units)
-            .into_iter()
-            .map(|place| (place, place))
-            .collect();
+        let into_farewell = places(live_units).into_iter();
+        let into_farewell = Move::join(into_farewell.map(|place| (place, place)).collect());
         let mut release = NoteQueue::new();
         for channel in 0..16 {
             for number in [SUSTAIN, ALL_NOTES_OFF] {

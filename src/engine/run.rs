@@ -3,19 +3,23 @@
 mod node;
 mod solo;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use weft_modules::routing::{self, Layout, Ramp};
 use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Span, Wanted, Width,
+    AnyInstance, BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Pending,
+    Room, Span, Wanted, Width,
 };
 
+use self::node::Member;
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
 use super::plan::{
-    Act, Form, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+    Act, Cast, Form, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+    pending,
 };
 use super::solo::Soloists;
 use super::turns::TURN;
@@ -34,14 +38,16 @@ impl Plan {
         onto: &mut [&mut [f32]; 2],
     ) {
         for domain in &mut self.tables.domains {
-            let source = self.nodes.get(domain.source as usize);
-            let asleep = source.is_some_and(|source| source.state.rest.asleep);
+            let source = self.cast.state(domain.source);
+            let asleep = source.is_some_and(|source| source.rest.asleep);
             if (domain.form == Form::Asleep) != asleep {
                 domain.form = if asleep { Form::Asleep } else { Form::Together };
                 for node in domain.served.of(&self.tables.served) {
                     let index = *node as usize;
-                    if let Some(node) = self.nodes.get_mut(index) {
-                        node.wanted = if asleep { Wanted::NONE } else { node.read };
+                    if let (Some(node), Some(seat)) =
+                        (self.nodes.get(index), self.cast.seats.get_mut(index))
+                    {
+                        seat.wanted = if asleep { Wanted::NONE } else { node.read };
                     }
                     if let Some(standing) = self.tables.standing.get_mut(index) {
                         *standing = 0;
@@ -57,11 +63,13 @@ impl Plan {
                 ramp,
                 soloists: None,
             },
-            nodes: &mut self.nodes,
+            nodes: &self.nodes,
+            cast: &mut self.cast,
             tables: &mut self.tables,
             faults: &self.faults,
             meter: self.loads.meter(cx.frames, cx.sample_rate),
             running: NOBODY,
+            ran: Cell::new(0),
             again: None,
             turn: None,
         };
@@ -78,10 +86,10 @@ impl Plan {
         .is_err()
         {
             // Once more from the module that failed, which now writes silence.
-            let index = std::mem::replace(&mut call.running, NOBODY);
-            match call.nodes.get_mut(index) {
-                Some(node) if !node.failed => {
-                    node.failed = true;
+            let index = std::mem::replace(&mut call.running, NOBODY).saturating_add(call.ran.get());
+            match call.cast.seats.get_mut(index) {
+                Some(seat) if !seat.pending.has(pending::FAILED) => {
+                    seat.pending.set(pending::FAILED, true);
                     call.faults.count(index, Fault::Failed);
                     call.again = Some(index);
                 }
@@ -101,23 +109,25 @@ impl Plan {
         frame: u32,
         normalized: f32,
     ) {
-        if let Some(node) = self.nodes.get_mut(place.node as usize)
-            && let Some(param) = node.state.params.get_mut(place.param as usize)
+        if let Some(node) = self.nodes.get(place.node as usize)
+            && let Some(state) = self.cast.states.get_mut(place.node as usize)
+            && let Some(seat) = self.cast.seats.get_mut(place.node as usize)
+            && let Some(param) = state.params.get_mut(place.param as usize)
         {
             param.change(changes, frame, normalized);
-            node.moving = true;
+            seat.pending.set(pending::MOVING, true);
             // What had to stand still for the silence moves.
             let domain = usize::from(node.sleeper.0);
             if let Some(domain) = self.tables.domains.get_mut(domain)
                 && domain.shut.of(&self.tables.shut).contains(&place)
             {
                 domain.unite(
-                    &mut self.nodes,
+                    &mut self.cast,
                     &self.tables.members,
                     &mut self.tables.standing,
                 );
-                if let Some(source) = self.nodes.get_mut(domain.source as usize) {
-                    source.state.rest = Rest::default();
+                if let Some(source) = self.cast.state_mut(domain.source) {
+                    source.rest = Rest::default();
                 }
             }
         }
@@ -128,8 +138,8 @@ impl Plan {
     pub(super) fn settle_voices(&mut self) {
         self.settle_domains();
         for source in &self.sources {
-            if let Some(node) = self.nodes.get_mut(*source as usize) {
-                node.state.voices.settle();
+            if let Some(state) = self.cast.state_mut(*source) {
+                state.voices.settle();
             }
         }
     }
@@ -143,25 +153,24 @@ impl Plan {
     #[cfg(test)]
     pub(super) fn sleeps(&self) -> bool {
         self.tables.domains.iter().any(|domain| {
-            let source = self.nodes.get(domain.source as usize);
-            source.is_some_and(|source| source.state.rest.asleep)
+            let source = self.cast.state(domain.source);
+            source.is_some_and(|source| source.rest.asleep)
         })
     }
 
     /// Whether some voices may be woken by a note, on its very frame.
     pub(super) fn waits_for_notes(&self) -> bool {
         self.tables.domains.iter().any(|domain| {
-            let source = self.nodes.get(domain.source as usize);
-            domain.form.soloists().is_some()
-                || source.is_some_and(|source| source.state.rest.asleep)
+            let source = self.cast.state(domain.source);
+            domain.form.soloists().is_some() || source.is_some_and(|source| source.rest.asleep)
         })
     }
 
     /// Wakes all modules that sleep until a note comes.
     pub(super) fn wake(&mut self) {
         for domain in &self.tables.domains {
-            if let Some(source) = self.nodes.get_mut(domain.source as usize) {
-                source.state.rest.wake();
+            if let Some(source) = self.cast.state_mut(domain.source) {
+                source.rest.wake();
             }
         }
     }
@@ -169,11 +178,14 @@ impl Plan {
     /// Back to silence; knobs arrive where they were going.
     pub(super) fn reset(&mut self) {
         self.tables.standing.fill(0);
-        for node in &mut self.nodes {
-            node.instance.reset();
+        for instance in &mut self.cast.instances {
+            instance.reset();
+        }
+        for seat in &mut self.cast.seats {
             // Has the settled values handed over.
-            node.moving = true;
-            let state = &mut *node.state;
+            seat.pending.set(pending::MOVING, true);
+        }
+        for state in &mut self.cast.states {
             state.params.iter_mut().for_each(Param::settle);
             state.voices = VoiceLevels::default();
             state.rest = Rest::default();
@@ -200,7 +212,26 @@ struct Around<'a> {
     soloists: Option<Soloists>,
 }
 
-impl Around<'_> {
+impl<'a> Around<'a> {
+    /// Where the nodes of a plan read and write.
+    ///
+    /// # Safety
+    /// The tables are those of the plan, which keeps its invariants, and no call is longer than a block.
+    #[inline(always)]
+    unsafe fn room<'t>(&self, tables: &'t Tables, span: Span) -> Room<'t>
+    where
+        'a: 't,
+    {
+        let Tables {
+            inputs,
+            params,
+            outputs,
+            ..
+        } = tables;
+        // SAFETY: the plan gives each output a block that overlaps nothing its node reads.
+        unsafe { Room::new(self.blocks, inputs, params, outputs, span) }
+    }
+
     /// Calls `f` with each way in which the signals lie that a module so wide reads and writes.
     #[inline(always)]
     fn each_layout(&self, width: Width, mut f: impl FnMut(Layout)) {
@@ -216,13 +247,16 @@ impl Around<'_> {
 /// What one call works on.
 struct Call<'a> {
     around: Around<'a>,
-    nodes: &'a mut [Node],
+    nodes: &'a [Node],
+    cast: &'a mut Cast,
     tables: &'a mut Tables,
     faults: &'a FaultBoard,
     /// In calls in which modules are measured.
     meter: Option<Meter<'a>>,
-    /// The node at work, should it fail.
+    /// The node at work, should it fail, or the first of several.
     running: usize,
+    /// How many of them have run.
+    ran: Cell<usize>,
     /// The node that failed, while what comes after it in its step is still to be run.
     again: Option<usize>,
     /// The first frame of the turn at work.
@@ -288,9 +322,9 @@ impl Call<'_> {
                     Some(soloists) => self.sum_solo(soloists, *from, *to, span, &mut peaks),
                 }
                 for source in sources.of(&self.tables.heard) {
-                    if let Some(node) = self.nodes.get_mut(*source as usize) {
-                        node.state.voices.raise(&peaks);
-                        node.state.rest.raise(peaks.into_iter().fold(0.0, f32::max));
+                    if let Some(state) = self.cast.state_mut(*source) {
+                        state.voices.raise(&peaks);
+                        state.rest.raise(peaks.into_iter().fold(0.0, f32::max));
                     }
                 }
             }
@@ -302,17 +336,17 @@ impl Call<'_> {
                 let peak =
                     unsafe { routing::peak(self.around.level, self.around.blocks, *at, span) };
                 if let Some(domain) = self.tables.domains.get(usize::from(singers.0))
-                    && let Some(source) = self.nodes.get_mut(domain.source as usize)
+                    && let Some(source) = self.cast.state_mut(domain.source)
                 {
-                    source.state.rest.raise(peak);
+                    source.rest.raise(peak);
                 }
             }
             Act::Watch { node, width, gate } => {
-                let Some(source) = self.nodes.get_mut(*node as usize) else {
+                let Some(source) = self.cast.state_mut(*node) else {
                     return;
                 };
                 // Afterwards its gates stand, and may lie elsewhere.
-                if source.ran_at == cx.position {
+                if source.ran_at == Some(cx.position) {
                     let last = Span {
                         first: (span.first + span.frames).saturating_sub(1),
                         frames: 1,
@@ -324,8 +358,8 @@ impl Call<'_> {
                 // Heeded on the grid only, so that it does not depend on how the host cuts its blocks.
                 let end = cx.position.wrapping_add(cx.frames as u64);
                 if end.is_multiple_of(GRID) {
-                    source.state.rest.held |= source.up != 0;
-                    source.state.rest.lanes.held |= source.up;
+                    source.rest.held |= source.up != 0;
+                    source.rest.lanes.held |= source.up;
                 }
             }
             Act::Part {
@@ -380,22 +414,26 @@ impl Call<'_> {
     /// A call in which nodes sleep: only their knobs go their way.
     fn pass(&mut self, nodes: Range, frames: usize) {
         let first = nodes.start();
-        for (index, node) in (first..).zip(nodes.of_mut(self.nodes)) {
-            if !node.moving {
+        for (index, node) in (first..).zip(nodes.of(self.nodes)) {
+            let Some(Member { seat, state, .. }) = Member::of(index, self.nodes, self.cast) else {
+                continue;
+            };
+            if !seat.pending.has(pending::MOVING) {
                 continue;
             }
             self.tables.stand(index, node.dependents, 0);
-            let operands = node.params_mut(&mut self.tables.operands);
-            node.moving = false;
-            for (operand, param) in operands.iter_mut().zip(&mut node.state.params) {
+            let operands = node.params.of_mut(&mut self.tables.params);
+            let mut moving = false;
+            for (operand, param) in operands.iter_mut().zip(&mut state.params) {
                 if !param.is_still() {
                     let (mut travel, mut exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
                     let Around { level, changes, .. } = self.around;
                     param.advance(level, changes, frames, &mut travel, &mut exact);
-                    node.moving |= !param.is_still();
+                    moving |= !param.is_still();
                 }
                 *operand = Operand::Constant(param.plain());
             }
+            seat.pending.set(pending::MOVING, moving);
         }
     }
 
@@ -407,26 +445,60 @@ impl Call<'_> {
         if let Some(meter) = self.meter {
             return self.time_nodes(first..nodes.end(), meter, cx, span);
         }
-        let nodes = self.nodes.get_mut(first..nodes.end()).unwrap_or_default();
-        for (index, node) in (first..).zip(nodes) {
-            if node.goes_on_standing(index, self.tables, cx, span) {
-                continue;
-            }
+        let end = nodes.end().min(self.nodes.len());
+        let mut index = first;
+        while index < end {
             self.running = index;
-            let health = if node.is_plain_now() {
-                if node.is_cabled {
-                    node.lay_cables(&self.around, self.tables, span);
-                }
-                node.process(&self.around, self.tables, cx, span)
-            } else if node.rests_on(self.tables) {
-                node.fall_silent(&self.around, self.tables);
-                Health::FINE
+            self.ran.set(0);
+            let seats = self.cast.seats.get(index..end).unwrap_or_default();
+            if seats.first().map(|seat| seat.pending) == Some(Pending::NONE) {
+                let instances = self.cast.instances.get_mut(index..end).unwrap_or_default();
+                // SAFETY: see above.
+                let ran = unsafe {
+                    let room = self.around.room(self.tables, span);
+                    AnyInstance::run(instances, seats, cx, &room, &self.ran)
+                };
+                index += ran.count.max(1);
+                self.heed_last(index - 1, ran.health, span);
             } else {
-                node.run(&self.around, self.tables, cx, span)
-            };
-            node.heed(health, index, self.tables, self.faults, span);
+                self.attend(index, cx, span);
+                index += 1;
+            }
         }
         self.running = NOBODY;
+    }
+
+    /// Takes in what the last of a row found.
+    #[inline(always)]
+    fn heed_last(&mut self, index: usize, health: Health, span: Span) {
+        if let Some(mut member) = Member::of(index, self.nodes, self.cast)
+            && health != member.seat.health
+        {
+            member.heed(health, index, self.tables, self.faults, span);
+        }
+    }
+
+    /// Runs a node at which something is pending.
+    #[inline(never)]
+    fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
+        let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
+            return;
+        };
+        if member.goes_on_standing(index, self.tables, cx, span) {
+            return;
+        }
+        let health = if !member.seat.pending.has(pending::UNUSUAL) {
+            if member.seat.pending.has(pending::CABLED) {
+                member.lay_cables(&self.around, self.tables, span);
+            }
+            member.process(&self.around, self.tables, cx, span)
+        } else if member.rests_on(self.tables) {
+            member.fall_silent(&self.around, self.tables);
+            Health::FINE
+        } else {
+            member.run(&self.around, self.tables, cx, span)
+        };
+        member.heed(health, index, self.tables, self.faults, span);
     }
 
     /// As [`Call::run_nodes`], by the clock.
@@ -450,7 +522,10 @@ impl Call<'_> {
 
     /// Runs nodes a few frames at a time in turn.
     fn take_turns(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) {
-        let may = || nodes.of(self.nodes).iter().all(Node::is_plain_now) && self.meter.is_none();
+        let may = || {
+            let seats = nodes.of(&self.cast.seats).iter();
+            self.meter.is_none() && seats.map(|seat| seat.pending).all(|it| it == Pending::NONE)
+        };
         if self.turn.is_none() && (self.again.is_some() || !may()) {
             return self.run_nodes(nodes, cx, span);
         }
@@ -518,20 +593,23 @@ impl Call<'_> {
 
     /// Before a loop runs: takes the params of a node through the whole call.
     fn prepare(&mut self, index: usize, frames: usize) {
-        let Some(node) = self.nodes.get_mut(index) else {
+        let Some(Member {
+            node, seat, state, ..
+        }) = Member::of(index, self.nodes, self.cast)
+        else {
             return;
         };
-        if !node.moving && node.modulated.is_empty() {
+        if !seat.pending.has(pending::MOVING) && node.modulated.is_empty() {
             return;
         }
-        node.moving = false;
+        let mut moving = false;
         let travels = node.travels.of_mut(&mut self.tables.travels);
-        let operands = node.params_mut(&mut self.tables.operands);
+        let operands = node.params.of_mut(&mut self.tables.params);
         let knobs = node.knobs.of(&self.tables.knobs);
         let cables = node.modulated.of(&self.tables.mixes);
         for (port, (((operand, param), travel), knob)) in operands
             .iter_mut()
-            .zip(&mut node.state.params)
+            .zip(&mut state.params)
             .zip(travels)
             .zip(knobs)
             .enumerate()
@@ -551,18 +629,16 @@ impl Call<'_> {
                 param.write(&self.around, node.width, travel, &exact, *knob);
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
-                node.moving = true;
+                moving = true;
             }
         }
+        seat.pending.set(pending::MOVING, moving);
     }
 
     /// Has the last frame of the call before ready for feedback cables.
     fn resume(&self, late: &Late) {
-        if let Some(frame) = self
-            .nodes
-            .get(late.node as usize)
-            .and_then(|node| node.state.late.get(late.output as usize))
-        {
+        let state = self.cast.state(late.node);
+        if let Some(frame) = state.and_then(|state| state.late.get(late.output as usize)) {
             // SAFETY: see above.
             unsafe { routing::resume(late.width, self.around.blocks, late.to, frame) };
         }
@@ -570,8 +646,8 @@ impl Call<'_> {
 
     /// Keeps a frame for feedback cables.
     fn keep(&mut self, late: &Late, frame: usize) {
-        let node = self.nodes.get_mut(late.node as usize);
-        if let Some(kept) = node.and_then(|node| node.state.late.get_mut(late.output as usize)) {
+        let state = self.cast.state_mut(late.node);
+        if let Some(kept) = state.and_then(|state| state.late.get_mut(late.output as usize)) {
             // SAFETY: see above.
             unsafe {
                 routing::keep(

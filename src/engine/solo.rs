@@ -7,7 +7,7 @@
 use weft_modules::Porter;
 use weft_modules::routing::ALONE;
 
-use super::plan::{Domain, Form, Node, Plan, Tables};
+use super::plan::{Cast, Domain, Form, Plan, Tables};
 
 /// The voices that sound alone: for each of the mono instances, whose lane it has taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,13 +63,13 @@ impl Domain {
     /// Has these lanes and no others sound alone, or all run side by side if they are too many.
     pub(super) fn part(
         &mut self,
-        nodes: &mut [Node],
+        cast: &mut Cast,
         members: &[u32],
         standing: &mut [u8],
         lanes: u16,
     ) {
         if lanes.count_ones() as usize > ALONE {
-            return self.unite(nodes, members, standing);
+            return self.unite(cast, members, standing);
         }
         if self.form.soloists().map(Soloists::lanes) == Some(lanes) {
             return;
@@ -80,63 +80,63 @@ impl Domain {
         let mut soloists = self.form.soloists().unwrap_or_default();
         for lane in each_lane(soloists.lanes() & !lanes) {
             if let Some(place) = soloists.unseat(lane) {
-                carry_back(nodes, members, place, lane);
+                carry_back(cast, members, place, lane);
             }
         }
         for lane in each_lane(lanes & !soloists.lanes()) {
             // Those who play already know better than who stands still what is common to all.
             let other = soloists.places().map(|(place, _)| place).next();
             if let Some(place) = soloists.seat(lane) {
-                carry_out(nodes, members, place, lane, other);
+                carry_out(cast, members, place, lane, other);
             }
         }
         self.form = Form::Alone(soloists);
     }
 
     /// Has all lanes run side by side again.
-    pub(super) fn unite(&mut self, nodes: &mut [Node], members: &[u32], standing: &mut [u8]) {
+    pub(super) fn unite(&mut self, cast: &mut Cast, members: &[u32], standing: &mut [u8]) {
         if let Form::Alone(soloists) = self.form {
             standing.fill(0);
             self.form = Form::Together;
             for (place, lane) in soloists.places() {
-                carry_back(nodes, self.members.of(members), place, lane);
+                carry_back(cast, self.members.of(members), place, lane);
             }
         }
     }
 }
 
 /// Has mono instances go on where a lane of wide ones is.
-fn carry_out(nodes: &mut [Node], members: &[u32], place: usize, lane: usize, other: Option<usize>) {
+fn carry_out(cast: &mut Cast, members: &[u32], place: usize, lane: usize, other: Option<usize>) {
     let mut porter = Porter::new();
     for member in members {
-        let Some(node) = nodes.get_mut(*member as usize) else {
+        let Some((instance, state)) = cast.get_mut(*member as usize) else {
             continue;
         };
-        let solo = &mut node.state.solo;
+        let solo = &mut state.solo;
         if let Some(Some(solo)) = solo.get_mut(place) {
-            porter.take(&mut *node.instance, lane);
-            porter.put(&mut **solo, 0);
+            porter.take(instance, lane);
+            porter.put(solo, 0);
         }
         if let Some(Some(other)) = other.and_then(|other| solo.get_mut(other)) {
-            porter.take(&mut **other, 0);
+            porter.take(other, 0);
         }
         if other.is_some()
             && let Some(Some(solo)) = solo.get_mut(place)
         {
-            porter.put_shared(&mut **solo);
+            porter.put_shared(solo);
         }
     }
 }
 
 /// Has a lane of wide instances go on where mono ones are.
-fn carry_back(nodes: &mut [Node], members: &[u32], place: usize, lane: usize) {
+fn carry_back(cast: &mut Cast, members: &[u32], place: usize, lane: usize) {
     let mut porter = Porter::new();
     for member in members {
-        if let Some(node) = nodes.get_mut(*member as usize)
-            && let Some(Some(solo)) = node.state.solo.get_mut(place)
+        if let Some((instance, state)) = cast.get_mut(*member as usize)
+            && let Some(Some(solo)) = state.solo.get_mut(place)
         {
-            porter.take(&mut **solo, 0);
-            porter.put(&mut *node.instance, lane);
+            porter.take(solo, 0);
+            porter.put(instance, lane);
         }
     }
 }
@@ -146,7 +146,7 @@ impl Plan {
     pub(super) fn unite(&mut self) {
         for domain in &mut self.tables.domains {
             domain.unite(
-                &mut self.nodes,
+                &mut self.cast,
                 &self.tables.members,
                 &mut self.tables.standing,
             );
@@ -165,31 +165,30 @@ impl Plan {
         } = &mut self.tables;
         for domain in domains {
             // Nothing but what wakes a domain changes anything while it sleeps.
-            let source = self.nodes.get(domain.source as usize);
-            if domain.form == Form::Asleep
-                && source.is_some_and(|source| source.state.rest.sleeps_on())
-            {
+            let source = self.cast.state(domain.source);
+            if domain.form == Form::Asleep && source.is_some_and(|source| source.rest.sleeps_on()) {
                 continue;
             }
             let is_shut = domain.shut.of(shut).iter().all(|place| {
-                let node = self.nodes.get(place.node as usize);
-                node.and_then(|node| node.state.params.get(place.param as usize))
+                let state = self.cast.state(place.node);
+                state
+                    .and_then(|state| state.params.get(place.param as usize))
                     .is_some_and(|param| param.is_still() && param.plain() == 0.0)
             });
-            let Some(source) = self.nodes.get_mut(domain.source as usize) else {
+            let Some(source) = self.cast.state_mut(domain.source) else {
                 continue;
             };
-            let rest = &mut source.state.rest;
+            let rest = &mut source.rest;
             rest.settle(is_shut, self.sample_rate);
             if domain.members.is_empty() {
                 continue;
             }
-            let peaks = source.state.voices.rising();
+            let peaks = source.voices.rising();
             let awake = rest.settle_lanes(peaks, self.sample_rate, ALONE);
             let is_awake = !rest.asleep && domain.form != Form::Asleep;
             match awake.filter(|_| is_shut && is_awake) {
-                Some(awake) => domain.part(&mut self.nodes, members, standing, awake),
-                None => domain.unite(&mut self.nodes, members, standing),
+                Some(awake) => domain.part(&mut self.cast, members, standing, awake),
+                None => domain.unite(&mut self.cast, members, standing),
             }
         }
     }

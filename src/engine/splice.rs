@@ -8,7 +8,7 @@ use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Node, Target, Unit, Wire};
 use super::loads::LoadBoard;
 use super::params::Changes;
-use super::plan::{Place, Plan, Share};
+use super::plan::{Move, Place, Plan, Share};
 use crate::patch::ModuleKey;
 
 /// Two plans: the union, which runs while cables fade, and what runs after.
@@ -16,9 +16,9 @@ use crate::patch::ModuleKey;
 /// Modules that survive are moved, not copied: out of the live plan into the union, and on.
 pub(super) struct Splice {
     union: Box<Plan>,
-    into_union: Box<[(u32, u32)]>,
+    into_union: Box<[Move]>,
     after: Box<Plan>,
-    into_after: Box<[(u32, u32)]>,
+    into_after: Box<[Move]>,
     /// Knobs that the commit turns on modules that survive, as travel, by their places in the union.
     turned: Box<[(Place, f32)]>,
     frames: u32,
@@ -54,18 +54,15 @@ impl Splice {
             .iter()
             .enumerate()
             .filter_map(|(node, was)| Some((node, (*was)?)));
-        let mut into_union: Vec<_> = survivors
+        let into_union = survivors
             .clone()
             .map(|(node, was)| (live_places[was], union_places[node]))
             .collect();
         let next_places = places(next_units);
         // The nodes of the next patch come first in the union, in its order.
-        let mut into_after: Vec<_> = (0..next.nodes.len())
+        let into_after = (0..next.nodes.len())
             .map(|node| (union_places[node], next_places[node]))
             .collect();
-        // In running order, so that neighbours in memory are handed over one after the other.
-        into_union.sort_unstable();
-        into_after.sort_unstable();
         let turned = survivors
             .filter(|(node, _)| *node < next.nodes.len())
             .flat_map(|(node, was)| {
@@ -88,9 +85,9 @@ impl Splice {
             .collect();
         Some(Splice {
             union: Box::new(union_plan),
-            into_union: into_union.into(),
+            into_union: Move::join(into_union),
             after: Box::new(after),
-            into_after: into_after.into(),
+            into_after: Move::join(into_after),
             turned,
             frames: frames.max(1),
             done: 0,

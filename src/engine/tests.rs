@@ -509,6 +509,7 @@ mod commits;
 mod large;
 mod loads;
 mod properties;
+mod rows;
 mod sleep;
 mod solo;
 mod still;
@@ -517,7 +518,7 @@ mod turns;
 mod misbehaving {
     use super::*;
     use crate::engine::faults::Fault;
-    use weft_modules::{Cx, Health, Instance, Io, Porter};
+    use weft_modules::{AnyInstance, Cx, Health, Instance, Io, Porter};
 
     struct Panics;
     impl Instance for Panics {
@@ -544,14 +545,14 @@ mod misbehaving {
         }
     }
 
-    fn with(instance: impl Instance + 'static) -> Box<Plan> {
+    fn with(instance: impl Instance) -> Box<Plan> {
         let text = GAIN.replace(
             r#""vca.out -> out.left""#,
             r#""vca.out -> out.left", "in.right -> out.right""#,
         );
         let mut plan = plan(&text);
         // The vca runs between the input and the output.
-        plan.nodes[1].instance = Box::new(instance);
+        plan.cast.instances[1] = AnyInstance::new(instance);
         plan
     }
 

@@ -15,9 +15,11 @@ const UNSAFE: &[&str] = &[
     // Runs single modules, as the engine does.
     "modules/benches/modules.rs",
     "modules/src/blocks.rs",
+    "modules/src/contract.rs",
     "modules/src/lanes.rs",
     "modules/src/rig.rs",
     "modules/src/routing.rs",
+    "modules/src/seat.rs",
     "src/engine/compile/life.rs",
     "src/engine/denormals.rs",
     "src/engine/run.rs",

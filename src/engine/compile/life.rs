@@ -3,15 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use weft_modules::{
-    BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES, Operand, Porter,
-    Setup, Span, Voicing, Wanted, Width,
+    AnyInstance, BlockIndex, Blocks, Cx, Health, Instance, Io, Level, MAX_FRAMES, MAX_LANES,
+    Operand, Porter, Room, Seat, Setup, Span, Voicing, Wanted, Width,
 };
 
 use crate::engine::graph::Node;
 use crate::engine::params::Param;
-use crate::engine::plan::{NodeState, Rest};
+use crate::engine::plan::NodeState;
 use crate::engine::transport::Clock;
-use crate::engine::voices::{SILENT, VoiceLevels};
+use crate::engine::voices::SILENT;
 
 /// Seeds a module's randomness from its id, so that it sounds the same in every run: FNV-1a (Fowler,
 /// Noll, Vo).
@@ -37,19 +37,17 @@ impl Instance for Vacant {
 
 /// Runs an instance on silence once and resets it, so that its code and memory are at hand when it
 /// plays for the first time.
-fn warm(instance: &mut dyn Instance, node: &Node, width: Width, sample_rate: f32) {
+fn warm(instance: &mut AnyInstance, node: &Node, width: Width, sample_rate: f32) {
     let lines = BlockIndex::lines_for(width.lanes());
     let spec = &node.entry.spec;
     let blocks = Blocks::new(lines * spec.outputs.len() as u32);
     let outputs: Vec<BlockIndex> = (0..spec.outputs.len() as u32)
         .map(|output| BlockIndex::from_line(output * lines))
         .collect();
-    let inputs = std::iter::repeat_n(&0.0, spec.inputs.len());
-    let ports: Vec<Operand> = inputs
-        .chain(&*node.values)
-        .map(|value| Operand::Constant(*value))
-        .collect();
-    let cx = Cx {
+    let inputs = vec![Operand::Constant(0.0); spec.inputs.len()];
+    let params = node.values.iter().copied().map(Operand::Constant);
+    let params: Vec<Operand> = params.collect();
+    let mut cx = Cx {
         sample_rate,
         frames: MAX_FRAMES,
         position: 0,
@@ -60,14 +58,16 @@ fn warm(instance: &mut dyn Instance, node: &Node, width: Width, sample_rate: f32
         wanted: Wanted::ALL,
     };
     // SAFETY: every output has a block of its own in memory nobody else knows.
-    let io = unsafe { Io::new(&blocks, &ports, &outputs, Span::start(MAX_FRAMES)) };
+    let room = unsafe { Room::new(&blocks, &inputs, &params, &outputs, Span::start(MAX_FRAMES)) };
     // A module that fails here will be caught when it plays.
-    let _ = catch_unwind(AssertUnwindSafe(|| instance.process(&cx, &io)));
+    let _ = catch_unwind(AssertUnwindSafe(||
+        // SAFETY: the room was made for this instance.
+        unsafe { instance.process(&Seat::FIRST, &mut cx, &room) }));
     instance.reset();
 }
 
 /// A module's instance and what it remembers, as it begins.
-pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (Box<dyn Instance>, NodeState) {
+pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (AnyInstance, NodeState) {
     let spec = &node.entry.spec;
     let setup = Setup {
         sample_rate,
@@ -75,7 +75,7 @@ pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (Box<dyn Inst
     };
     let make = |width| {
         let mut instance = node.entry.instantiate(level, width, &setup);
-        warm(&mut *instance, node, width, sample_rate);
+        warm(&mut instance, node, width, sample_rate);
         instance
     };
     let parts = node.width != Width::One && spec.voicing == Voicing::PerVoice;
@@ -86,16 +86,14 @@ pub(super) fn life(node: &Node, level: Level, sample_rate: f32) -> (Box<dyn Inst
             .zip(&*node.values)
             .map(|(param, plain)| Param::new(param, *plain, sample_rate))
             .collect(),
-        voices: VoiceLevels::default(),
-        rest: Rest::default(),
-        rests: false,
         late: vec![[0.0; MAX_LANES]; spec.outputs.len()].into(),
         solo: std::array::from_fn(|_| parts.then(|| make(Width::One))),
+        ..NodeState::default()
     };
     (make(node.width), state)
 }
 
 /// What stands where another plan will hand a module over.
-pub(super) fn vacancy() -> (Box<dyn Instance>, NodeState) {
-    (Box::new(Vacant), NodeState::default())
+pub(super) fn vacancy() -> (AnyInstance, NodeState) {
+    (AnyInstance::new(Vacant), NodeState::default())
 }

@@ -1,7 +1,7 @@
 //! Adding a module: what it reads and writes, and who listens to it.
 
 use weft_modules::routing::Term;
-use weft_modules::{BlockIndex, Health, MAX_FRAMES, Operand, Voicing, Wanted, Width};
+use weft_modules::{BlockIndex, MAX_FRAMES, Operand, Seat, Voicing, Wanted, Width};
 
 use super::life::{life, vacancy};
 use super::tables::{add, always, sleeper};
@@ -9,7 +9,7 @@ use super::values::{Fit, Values};
 use super::{Builder, Fresh, Recipe};
 use crate::engine::buffers::{BlockPool, lines_for};
 use crate::engine::graph::Target;
-use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, ReadAt, Step};
+use crate::engine::plan::{Act, HushIndex, Mix, Node, Range, ReadAt, Step, pending};
 
 impl Builder<'_> {
     /// Cache lines for the sums and params of one module, which it alone needs and only while it runs.
@@ -45,7 +45,7 @@ impl Builder<'_> {
     pub(super) fn add(&mut self, node: usize, scratch: &mut BlockPool) {
         let graph_node = &self.recipe.graph.nodes[node];
         let (spec, width) = (&graph_node.entry.spec, graph_node.width);
-        let first_port = self.tables.operands.len();
+        let first_input = self.tables.inputs.len();
         let first_sum = self.tables.mixes.len();
         for input in 0..spec.inputs.len() {
             let readings = self.values.read_at_port(node, Target::Input(input));
@@ -53,8 +53,8 @@ impl Builder<'_> {
             let operand = match first {
                 None => Operand::Constant(0.0),
                 Some(reading) if reading.direct => {
-                    let at = self.tables.operands.len() as u32;
-                    self.note_reader(reading.value, ReadAt::Operand(at));
+                    let at = self.tables.inputs.len() as u32;
+                    self.note_reader(reading.value, ReadAt::Input(at));
                     Operand::Block(self.place(reading.value))
                 }
                 Some(_) => {
@@ -63,7 +63,7 @@ impl Builder<'_> {
                     Operand::Block(to)
                 }
             };
-            self.tables.operands.push(operand);
+            self.tables.inputs.push(operand);
         }
         let sums = Range::since(first_sum, &self.tables.mixes);
         let (first_knob, first_modulated) = (self.tables.knobs.len(), self.tables.mixes.len());
@@ -143,22 +143,30 @@ impl Builder<'_> {
         let params = (0..spec.params.len()).map(|param| {
             Operand::Constant(state.params.get(param).map_or(0.0, |param| param.plain()))
         });
-        self.tables.operands.extend(params);
+        let params = add(&mut self.tables.params, params);
         let is_source = spec.voicing == Voicing::NoteSource;
         let tables = &mut self.tables;
-        let is_plain = !is_source && !may_rest && travels == 0;
+        let inputs = Range::since(first_input, &tables.inputs);
+        let is_special = is_source || may_rest || travels > 0;
+        let mut seat = Seat {
+            ports: [inputs, params, outputs].map(|range| range.start() as u32),
+            wanted,
+            ..Seat::FIRST
+        };
+        seat.pending.set(pending::SPECIAL, is_special);
+        seat.pending.set(pending::CABLED, is_cabled);
+        seat.pending.set(pending::MAY_STAND, may_stand);
+        self.seats.push(seat);
+        self.instances.push(instance);
+        self.states.push(Box::new(state));
         self.nodes.push(Node {
-            is_plain,
-            is_cabled,
-            may_stand,
-            takes_turns: is_plain
+            takes_turns: !is_special
                 && !is_cabled
                 && spec.recursive
                 && width == Width::One
                 && self.kept.is_none(),
-            instance,
-            ports: Range::since(first_port, &tables.operands),
-            inputs: spec.inputs.len() as u32,
+            inputs,
+            params,
             outputs,
             sums,
             modulated,
@@ -168,21 +176,14 @@ impl Builder<'_> {
                 std::iter::repeat_n([0.0; MAX_FRAMES], travels),
             ),
             read: wanted,
-            wanted,
             sleeper: sleeper(domain),
             may_rest,
             hush,
             hearing,
             width,
             is_source,
-            moving: false,
-            failed: false,
-            ran_at: u64::MAX,
-            up: 0,
-            health: Health::FINE,
             readers: Range::default(),
             dependents: Range::default(),
-            state: Box::new(state),
         });
         if self.kept.is_none() {
             self.steps.append(&mut self.heard);
@@ -204,8 +205,8 @@ impl Builder<'_> {
             let value = self.values.value(self.values.reading(at).value);
             let from = self.places_of_nodes[value.node];
             let stands = |from: u32| {
-                let from = self.nodes.get(from as usize);
-                from.is_some_and(|from| from.may_stand)
+                let from = self.seats.get(from as usize);
+                from.is_some_and(|from| from.pending.has(pending::MAY_STAND))
             };
             if value.fit != Fit::AsIs || value.late || !stands(from) {
                 return false;

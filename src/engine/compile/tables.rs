@@ -10,7 +10,8 @@ use crate::engine::plan::{
 /// [`Tables`] in the making.
 #[derive(Default)]
 pub(super) struct Growing {
-    pub(super) operands: Vec<Operand>,
+    pub(super) inputs: Vec<Operand>,
+    pub(super) params: Vec<Operand>,
     pub(super) outputs: Vec<BlockIndex>,
     pub(super) mixes: Vec<Mix>,
     pub(super) terms: Vec<Term>,
@@ -37,7 +38,8 @@ impl Growing {
             served: self.served.into(),
             members: self.members.into(),
             played: self.played.into(),
-            operands: self.operands.into(),
+            inputs: self.inputs.into(),
+            params: self.params.into(),
             outputs: self.outputs.into(),
             mixes: self.mixes.into(),
             terms: self.terms.into(),

@@ -1,16 +1,39 @@
 //! One node of a plan in one call.
 
 use weft_modules::routing::{self, Term, Travel};
-use weft_modules::{BlockIndex, Cx, Health, Io, MAX_FRAMES, Operand, Span, Width};
+use weft_modules::{
+    AnyInstance, BlockIndex, Cx, Health, MAX_FRAMES, Operand, Room, Seat, Span, Width,
+};
 
 use super::Around;
 use crate::engine::faults::{Fault, FaultBoard};
 use crate::engine::params::Param;
-use crate::engine::plan::{Mix, Node, Tables};
+use crate::engine::plan::{Cast, Mix, Node, NodeState, Tables, pending};
 use crate::engine::solo::Soloists;
 use crate::engine::voices::GRID;
 
-impl Node {
+/// One node of a plan at work.
+pub(super) struct Member<'a> {
+    pub(super) node: &'a Node,
+    pub(super) seat: &'a mut Seat,
+    pub(super) instance: &'a mut AnyInstance,
+    pub(super) state: &'a mut NodeState,
+}
+
+impl<'a> Member<'a> {
+    /// The node with this index.
+    #[inline(always)]
+    pub(super) fn of(index: usize, nodes: &'a [Node], cast: &'a mut Cast) -> Option<Member<'a>> {
+        Some(Member {
+            node: nodes.get(index)?,
+            seat: cast.seats.get_mut(index)?,
+            instance: cast.instances.get_mut(index)?,
+            state: cast.states.get_mut(index)?,
+        })
+    }
+}
+
+impl Member<'_> {
     /// Whether a call would make what stands already.
     #[inline(always)]
     pub(super) fn goes_on_standing(
@@ -21,17 +44,18 @@ impl Node {
         span: Span,
     ) -> bool {
         let standing = || tables.standing.get(index).copied().unwrap_or(0);
-        self.may_stand
+        let pending = self.seat.pending;
+        pending.has(pending::MAY_STAND)
             && usize::from(standing()) >= span.frames
-            && !self.moving & !self.failed & (!self.is_source | cx.notes.is_empty())
+            && !pending.has(pending::LASTING) & (!self.node.is_source | cx.notes.is_empty())
     }
 
     /// Makes ready what the module reads: sums of cables, and params that move.
     fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
-        if !self.travels.is_empty() {
+        if !self.node.travels.is_empty() {
             self.sum_cables(around, tables, span);
             self.modulate_frame(around, tables, span);
-        } else if self.moving {
+        } else if self.seat.pending.has(pending::MOVING) {
             self.sum_cables(around, tables, span);
             self.render_params(around, tables, span.frames);
         } else {
@@ -43,13 +67,14 @@ impl Node {
     #[inline(never)]
     pub(super) fn lay_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
         self.sum_cables(around, tables, span);
-        for mix in self.modulated.of(&tables.mixes) {
+        for mix in self.node.modulated.of(&tables.mixes) {
             let port = mix.port as usize;
             if let Some(param) = self.state.params.get(port) {
                 let travel = Travel::Still(param.travel());
-                let read = param.modulate(around, self.width, travel, mix, &tables.terms, span);
-                let ports = self.ports.of_mut(&mut tables.operands);
-                if let Some(operand) = ports.get_mut(self.inputs as usize + port) {
+                let read =
+                    param.modulate(around, self.node.width, travel, mix, &tables.terms, span);
+                let params = self.node.params.of_mut(&mut tables.params);
+                if let Some(operand) = params.get_mut(port) {
                     *operand = read;
                 }
             }
@@ -65,28 +90,18 @@ impl Node {
             ramp,
             ..
         } = *around;
-        for sum in self.sums.of(&tables.mixes) {
+        for sum in self.node.sums.of(&tables.mixes) {
             let terms = sum.terms.of(&tables.terms);
             let mut read = Operand::Block(sum.to);
-            around.each_layout(self.width, |layout| {
+            around.each_layout(self.node.width, |layout| {
                 // SAFETY: sums go to memory that only this node uses, and only now.
                 read = unsafe { routing::mix(level, layout, blocks, terms, ramp, sum.to, span) };
             });
-            let ports = self.ports.of_mut(&mut tables.operands);
-            if let Some(operand) = ports.get_mut(sum.port as usize) {
+            let inputs = self.node.inputs.of_mut(&mut tables.inputs);
+            if let Some(operand) = inputs.get_mut(sum.port as usize) {
                 *operand = read;
             }
         }
-    }
-
-    /// Where it reads and writes.
-    #[inline(always)]
-    fn io<'t>(&self, around: &Around<'t>, tables: &'t Tables, span: Span) -> Option<Io<'t>> {
-        let ports = self.ports.of_known(&tables.operands)?;
-        let outputs = self.outputs.of_known(&tables.outputs)?;
-        // SAFETY: the plan gives each output a block that overlaps nothing this node reads, and no
-        // call is longer than a block.
-        Some(unsafe { Io::new(around.blocks, ports, outputs, span) })
     }
 
     /// Runs a module that may be run with no more ado.
@@ -98,10 +113,10 @@ impl Node {
         cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
-        cx.wanted = self.wanted;
-        match self.io(around, tables, span) {
-            Some(io) => self.instance.process(cx, &io),
-            None => Health::FINE,
+        // SAFETY: the tables are those of its plan, and no call is longer than a block.
+        unsafe {
+            self.instance
+                .process(self.seat, cx, &around.room(tables, span))
         }
     }
 
@@ -114,32 +129,29 @@ impl Node {
         cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
-        tables.hush(self.hush, false);
+        tables.hush(self.node.hush, false);
         // Its gates are looked at anew, even if it failed and is silent from now on.
-        (self.ran_at, self.up) = (cx.position, 0);
-        if !self.failed {
-            self.prepare(around, tables, span);
-        }
-        let Some(io) = self.io(around, tables, span) else {
-            return Health::FINE;
-        };
-        if self.failed {
-            io.silence_any(self.width);
+        (self.state.ran_at, self.state.up) = (Some(cx.position), 0);
+        if self.seat.pending.has(pending::FAILED) {
+            self.silence(around, tables, span);
             return Health::FINE;
         }
-        if self.may_rest {
+        self.prepare(around, tables, span);
+        if self.node.may_rest {
             return self.listen(around, tables, cx, span);
         }
-        if self.is_source {
-            let cx = Cx {
+        if self.node.is_source {
+            let mut cx = Cx {
                 voice_levels: &self.state.voices.settled,
-                wanted: self.wanted,
                 ..*cx
             };
-            return self.instance.process(&cx, &io);
+            // SAFETY: the tables are those of its plan, and no call is longer than a block.
+            return unsafe {
+                self.instance
+                    .process(self.seat, &mut cx, &around.room(tables, span))
+            };
         }
-        cx.wanted = self.wanted;
-        self.instance.process(cx, &io)
+        self.process(around, tables, cx, span)
     }
 
     /// Runs a module once for each voice that sounds alone.
@@ -151,23 +163,30 @@ impl Node {
         cx: &mut Cx<'_>,
         span: Span,
     ) -> Health {
-        if (self.is_cabled | self.moving) & !self.failed {
+        let pending = self.seat.pending;
+        let failed = pending.has(pending::FAILED);
+        if pending.has(pending::CABLED.and(pending::MOVING)) && !failed {
             self.prepare(around, tables, span);
         }
-        let (ports, outputs) = (
-            self.ports.of(&tables.operands),
-            self.outputs.of(&tables.outputs),
-        );
-        cx.wanted = self.wanted;
+        let Tables { inputs, params, .. } = &*tables;
+        let (blocks, outputs) = (around.blocks, self.node.outputs.of(&tables.outputs));
         let mut health = Health::ALL;
         for (place, _) in soloists.places() {
-            // SAFETY: as in `io`; the nodes of a domain whose voices sound alone read and write nothing but
-            // blocks of several lanes.
-            let io = unsafe { Io::of_voice(around.blocks, place, ports, outputs, span) };
+            // SAFETY: as in `Around::room`; the nodes of a domain whose voices sound alone read and write
+            // nothing but blocks of several lanes.
+            let room = unsafe { Room::of_voice(blocks, place, inputs, params, outputs, span) };
             health = match self.state.solo.get_mut(place) {
-                Some(Some(instance)) if !self.failed => health.and(instance.process(cx, &io)),
+                Some(Some(instance)) if !failed => {
+                    let [input, param, _] = self.seat.ports;
+                    let seat = Seat {
+                        ports: [input, param, 0],
+                        ..*self.seat
+                    };
+                    // SAFETY: as above; of the outputs the view has but those of this node.
+                    health.and(unsafe { instance.process(&seat, cx, &room) })
+                }
                 _ => {
-                    io.silence_any(Width::One);
+                    room.at([0; 3]).silence_any(Width::One, outputs.len());
                     health.and(Health::FINE)
                 }
             };
@@ -178,12 +197,13 @@ impl Node {
     /// Renders what moves and hands over what stands still.
     fn render_params(&mut self, around: &Around<'_>, tables: &mut Tables, frames: usize) {
         let Around { level, changes, .. } = *around;
-        let was_moving = std::mem::take(&mut self.moving);
-        let operands = self.params_mut(&mut tables.operands);
-        let cables = self.modulated.of(&tables.mixes);
+        let was_moving = self.seat.pending.has(pending::MOVING);
+        let mut moving = false;
+        let operands = self.node.params.of_mut(&mut tables.params);
+        let cables = self.node.modulated.of(&tables.mixes);
         let params = &mut self.state.params;
         if was_moving {
-            let knobs = self.knobs.of(&tables.knobs);
+            let knobs = self.node.knobs.of(&tables.knobs);
             for (port, ((operand, param), knob)) in
                 operands.iter_mut().zip(&mut *params).zip(knobs).enumerate()
             {
@@ -194,10 +214,10 @@ impl Node {
                     *operand = Operand::Constant(param.plain());
                     continue;
                 }
-                param.render(around, self.width, frames, *knob);
+                param.render(around, self.node.width, frames, *knob);
                 *operand = Operand::Block(*knob);
                 // What lies in a block now is handed over as a constant once it stands still.
-                self.moving = true;
+                moving = true;
             }
         }
         for mix in cables {
@@ -212,12 +232,13 @@ impl Node {
             } else {
                 (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
                 param.advance(level, changes, frames, &mut travel, &mut exact);
-                self.moving = true;
+                moving = true;
                 Travel::Moving(&travel)
             };
             let span = Span::start(frames);
-            *operand = param.modulate(around, self.width, travel, mix, &tables.terms, span);
+            *operand = param.modulate(around, self.node.width, travel, mix, &tables.terms, span);
         }
+        self.seat.pending.set(pending::MOVING, moving);
     }
 
     /// Takes in what a call found.
@@ -230,11 +251,11 @@ impl Node {
         faults: &FaultBoard,
         span: Span,
     ) {
-        if self.may_stand {
+        if self.seat.pending.has(pending::MAY_STAND) {
             let frames = if health.stands() { span.frames } else { 0 };
-            tables.stand(index, self.dependents, frames);
+            tables.stand(index, self.node.dependents, frames);
         }
-        if health != self.health {
+        if health != self.seat.health {
             self.heed_change(health, index, tables, faults);
         }
     }
@@ -248,19 +269,20 @@ impl Node {
         tables: &mut Tables,
         faults: &FaultBoard,
     ) {
-        tables.hold(self.readers, health.held());
-        self.health = health;
+        tables.hold(self.node.readers, health.held());
+        self.seat.health = health;
         if health == Health::NOT_FINITE {
             faults.count(index, Fault::NotFinite);
             // Not remembered, so that the next one counts as well.
-            self.health = Health::FINE;
+            self.seat.health = Health::FINE;
         }
     }
 
     /// Whether it rests, and is known to hear nothing in this call.
     #[inline(always)]
     pub(super) fn rests_on(&self, tables: &Tables) -> bool {
-        let Some(hearing) = self.hearing.filter(|_| !self.moving & !self.failed) else {
+        let is_lasting = self.seat.pending.has(pending::LASTING);
+        let Some(hearing) = self.node.hearing.filter(|_| !is_lasting) else {
             return false;
         };
         let mut hearing = hearing.of(&tables.hearing).iter();
@@ -270,17 +292,18 @@ impl Node {
     /// It rests throughout the call.
     #[inline(always)]
     pub(super) fn fall_silent(&self, around: &Around<'_>, tables: &mut Tables) {
-        if tables.hush(self.hush, true) {
-            self.silence(around, tables);
+        if tables.hush(self.node.hush, true) {
+            self.silence(around, tables, Span::start(MAX_FRAMES));
         }
     }
 
-    /// Writes silence to the whole of its outputs.
+    /// Writes silence to its outputs.
     #[inline(never)]
-    fn silence(&self, around: &Around<'_>, tables: &Tables) {
-        if let Some(io) = self.io(around, tables, Span::start(MAX_FRAMES)) {
-            io.silence_any(self.width);
-        }
+    fn silence(&self, around: &Around<'_>, tables: &Tables, span: Span) {
+        let outputs = self.node.outputs.of(&tables.outputs);
+        // SAFETY: nobody else uses the outputs of a node while it runs, and nothing is read.
+        let room = unsafe { Room::new(around.blocks, &[], &[], outputs, span) };
+        room.at([0; 3]).silence_any(self.node.width, outputs.len());
     }
 
     /// Runs a module that rests while it hears nothing.
@@ -292,12 +315,8 @@ impl Node {
         span: Span,
     ) -> Health {
         let mut first = 0;
-        let Some(io) = self.io(around, tables, span) else {
-            return Health::FINE;
-        };
         if self.state.rests {
-            let ports = self.ports.of(&tables.operands);
-            let inputs = ports.iter().take(self.inputs as usize);
+            let inputs = self.node.inputs.of(&tables.inputs).iter();
             // SAFETY: inputs are read only, and nobody writes them now.
             let heard = inputs.filter_map(|input| unsafe {
                 routing::onset(around.level, around.blocks, *input, span)
@@ -307,14 +326,16 @@ impl Node {
                 self.fall_silent(around, tables);
                 return Health::FINE;
             }
-            io.silence_any(self.width);
+            self.silence(around, tables, span);
             self.state.rests = false;
         }
-        cx.wanted = self.wanted;
+        // SAFETY: the tables are those of its plan, and no call is longer than a block.
+        let room = unsafe { around.room(tables, span) };
         let health = if first == 0 {
-            self.instance.process(cx, &io)
+            // SAFETY: as above.
+            unsafe { self.instance.process(self.seat, cx, &room) }
         } else {
-            let cx = Cx {
+            let mut cx = Cx {
                 frames: cx.frames - first,
                 position: cx.position.wrapping_add(first as u64),
                 // Modules that rest hear no notes; theirs would be off by what is left out.
@@ -324,7 +345,11 @@ impl Node {
                     .map(|audio| audio.get(first..).unwrap_or_default()),
                 ..*cx
             };
-            self.instance.process(&cx, &io.after(first))
+            // SAFETY: as above; the call is shorter, and so is its span.
+            unsafe {
+                self.instance
+                    .process(self.seat, &mut cx, &room.after(first))
+            }
         };
         // Asked on the grid only, so that it does not depend on how the host cuts its blocks.
         let end = cx.position.wrapping_add(cx.frames as u64);
@@ -334,13 +359,13 @@ impl Node {
 
     /// In a loop: what cables do to the params in one frame.
     fn modulate_frame(&mut self, around: &Around<'_>, tables: &Tables, span: Span) {
-        let travels = self.travels.of(&tables.travels);
-        for mix in self.modulated.of(&tables.mixes) {
+        let travels = self.node.travels.of(&tables.travels);
+        for mix in self.node.modulated.of(&tables.mixes) {
             let port = mix.port as usize;
             if let (Some(param), Some(travel)) = (self.state.params.get(port), travels.get(port)) {
                 let travel = Travel::Moving(travel);
                 // A travel that moves leaves nothing still.
-                let _ = param.modulate(around, self.width, travel, mix, &tables.terms, span);
+                let _ = param.modulate(around, self.node.width, travel, mix, &tables.terms, span);
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use weft_modules::routing;
 use weft_modules::{BlockIndex, Cx, MAX_LANES, Span, Width};
 
+use super::node::Member;
 use super::{Around, Call, NOBODY};
 use crate::engine::plan::{Form, Range, Sleeper};
 use crate::engine::solo::Soloists;
@@ -25,15 +26,18 @@ impl Call<'_> {
             soloists: Some(soloists),
             ..self.around
         };
-        let nodes = self.nodes.get_mut(first..nodes.end()).unwrap_or_default();
-        for (index, node) in (first..).zip(nodes) {
-            if node.goes_on_standing(index, self.tables, cx, span) {
+        self.ran.set(0);
+        for index in first..nodes.end() {
+            let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
+                break;
+            };
+            if member.goes_on_standing(index, self.tables, cx, span) {
                 continue;
             }
             self.running = index;
             let metered = self.meter.map(|meter| (meter, Instant::now()));
-            let health = node.run_solo(&around, soloists, self.tables, cx, span);
-            node.heed(health, index, self.tables, self.faults, span);
+            let health = member.run_solo(&around, soloists, self.tables, cx, span);
+            member.heed(health, index, self.tables, self.faults, span);
             if let Some((meter, start)) = metered {
                 meter.count(index, start);
             }
@@ -98,8 +102,8 @@ impl Call<'_> {
             return;
         }
         // What stands has been made ready already.
-        let source = self.nodes.get(domain.source as usize);
-        if source.is_some_and(|source| source.ran_at != cx.position) {
+        let source = self.cast.state(domain.source);
+        if source.is_some_and(|source| source.ran_at != Some(cx.position)) {
             return;
         }
         let Around { level, blocks, .. } = self.around;
@@ -108,8 +112,8 @@ impl Call<'_> {
             // SAFETY: see above.
             up | unsafe { routing::lanes_up(level, width, blocks, *gate, span) }
         });
-        if let Some(source) = self.nodes.get_mut(domain.source as usize) {
-            source.state.rest.lanes.held |= up;
+        if let Some(source) = self.cast.state_mut(domain.source) {
+            source.rest.lanes.held |= up;
         }
         let Some(soloists) = domain.form.soloists() else {
             return;
@@ -117,7 +121,7 @@ impl Call<'_> {
         let members = &self.tables.members;
         let sounding = soloists.lanes() | up;
         if sounding != soloists.lanes() {
-            domain.part(self.nodes, members, &mut self.tables.standing, sounding);
+            domain.part(self.cast, members, &mut self.tables.standing, sounding);
         }
         let Some(soloists) = domain.form.soloists() else {
             return;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::plan::Node;
+use crate::engine::plan::{Move, pending};
 
 /// A synth whose voices an envelope opens. `more` are further cables.
 fn synth(voices: u32, more: &str) -> String {
@@ -156,9 +157,8 @@ fn sleep_goes_on_through_a_commit() {
     let mut live = Player::new(plan(&synth(16, "")));
     run(&mut live, LONG, &[]);
     let mut next = plan(&synth(16, ""));
-    let pairs: Vec<(u32, u32)> = (0..next.nodes.len() as u32)
-        .map(|node| (node, node))
-        .collect();
+    let pairs = (0..next.nodes.len() as u32).map(|node| (node, node));
+    let pairs = Move::join(pairs.collect());
     live.live.hand_over(&mut next, &pairs);
     assert!(next.sleeps() && !live.live.sleeps());
 }
@@ -173,6 +173,7 @@ fn a_note_from_a_plan_without_sleep_is_heard_in_one_with_it() {
         let ids = |plan: &Plan| plan.keys.len() as u32;
         (0..ids(&player.live)).map(|node| (node, node)).collect()
     };
+    let pairs = Move::join(pairs);
     // The same modules in the same order, but for a cable that keeps them awake.
     let mut awake = plan(&synth(16, r#""lfo.out -> vca.level * 0.0""#));
     player.live.hand_over(&mut awake, &pairs);
@@ -192,11 +193,11 @@ fn who_rests_forgets_it_where_it_may_not() {
         r#"Patch(format: 1, name: "Out", modules: {"out": (type: "audio-out")}, cables: [])"#;
     let mut player = Player::new(plan(text));
     run(&mut player, LONG, &[]);
-    assert!(player.live.nodes[0].state.rests);
+    assert!(player.live.cast.states[0].rests);
     let mut next = plan(text);
     next.nodes[0].may_rest = false;
-    player.live.hand_over(&mut next, &[(0, 0)]);
-    assert!(!next.nodes[0].state.rests);
+    player.live.hand_over(&mut next, &Move::join(vec![(0, 0)]));
+    assert!(!next.cast.states[0].rests);
 }
 
 #[test]
@@ -261,7 +262,9 @@ fn voices_of_a_source_that_failed_sleep() {
     let mut player = Player::new(plan(&synth(16, "")));
     run(&mut player, 4_000, &[on(0, 60)]);
     let source = player.live.sources[0] as usize;
-    player.live.nodes[source].failed = true;
+    player.live.cast.seats[source]
+        .pending
+        .set(pending::FAILED, true);
     run(&mut player, 12_800, &[]);
     assert!(player.live.sleeps());
 }

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::engine::faults::Fault;
+use crate::engine::plan::Move;
 use crate::engine::plan::Range;
-use weft_modules::{Cx, Health, Instance, Io, MAX_FRAMES, Porter};
+use weft_modules::{AnyInstance, Cx, Health, Instance, Io, MAX_FRAMES, Porter};
 
 /// A synth with a module of most kinds in each voice. `more` are further cables.
 fn synth(voices: u32, more: &str) -> String {
@@ -258,9 +259,8 @@ fn a_commit_finds_voices_that_sound_alone_and_leaves_them_so() {
             let mut heard = play_from(&mut player, 0, moment, &events);
             assert_eq!(soloists(&player), Some(2));
             let mut next = plan(&text);
-            let pairs: Vec<(u32, u32)> = (0..next.nodes.len() as u32)
-                .map(|node| (node, node))
-                .collect();
+            let pairs = (0..next.nodes.len() as u32).map(|node| (node, node));
+            let pairs = Move::join(pairs.collect());
             player.live.hand_over(&mut next, &pairs);
             assert_eq!(soloists(&player), None);
             player.live = next;
@@ -342,7 +342,7 @@ impl Instance for Tires {
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {
         assert!(cx.frames <= MAX_FRAMES && self.0 > 0, "a module fails");
         self.0 -= 1;
-        io.silence_any(weft_modules::Width::One);
+        io.silence_any(weft_modules::Width::One, 1);
         Health::FINE
     }
 }
@@ -354,7 +354,7 @@ fn who_fails_alone_has_failed_for_all() {
     let order: Vec<usize> = keys.collect();
     // In the order of the patch.
     let filter = order[6];
-    plan.nodes[filter].state.solo[1] = Some(Box::new(Tires(2)));
+    plan.cast.states[filter].solo[1] = Some(AnyInstance::new(Tires(2)));
     let faults = plan.faults();
     let mut player = Player::new(plan);
     run(&mut player, 9_600, &[on(0, 60)]);

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::plan::Range;
+use crate::engine::plan::pending;
 use weft_modules::Operand;
 
 /// Envelopes that rest and move, into sums, params and inputs of every kind.
@@ -22,7 +23,7 @@ const PATCH: &str = r#"Patch(format: 1, name: "Still", modules: {
 
 /// How many operands stand still.
 fn standing(plan: &Plan) -> usize {
-    let operands = plan.tables.operands.iter();
+    let operands = plan.tables.inputs.iter().chain(&plan.tables.params);
     operands
         .filter(|operand| matches!(operand, Operand::Still(_)))
         .count()
@@ -44,8 +45,9 @@ fn what_stands_still_sounds_as_if_it_moved() {
     let render = |told: bool, cuts: &[usize]| {
         let mut plan = plan(PATCH);
         if !told {
-            for node in &mut plan.nodes {
-                (node.readers, node.may_stand) = (Range::default(), false);
+            for (node, seat) in plan.nodes.iter_mut().zip(&mut plan.cast.seats) {
+                node.readers = Range::default();
+                seat.pending.set(pending::MAY_STAND, false);
             }
         }
         let mut player = Player::new(plan);

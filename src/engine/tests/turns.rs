@@ -4,7 +4,7 @@ use super::*;
 use crate::engine::faults::Fault;
 use crate::engine::plan::Act;
 use crate::engine::turns::TURN;
-use weft_modules::{Cx, Health, Instance, Io, MAX_FRAMES, Porter};
+use weft_modules::{AnyInstance, Cx, Health, Instance, Io, MAX_FRAMES, Porter};
 
 /// Six filters one after the other, heard in the middle and at the end.
 const ROW: &str = r#"Patch(format: 1, name: "Row", modules: {
@@ -65,7 +65,7 @@ impl Instance for Tires {
     fn process(&mut self, _: &Cx<'_>, io: &Io<'_>) -> Health {
         self.0 += 1;
         assert!(self.0 < 2, "a module fails");
-        io.silence_any(weft_modules::Width::One);
+        io.silence_any(weft_modules::Width::One, 1);
         Health::FINE
     }
 }
@@ -80,7 +80,7 @@ fn one_that_fails_in_its_turn_does_not_make_others_run_twice() {
     let order: Vec<u32> = keys.map(|(_, node)| *node).collect();
     let names = ["in", "out", "a", "b", "c", "d", "e", "f"];
     let tired = order[names.iter().position(|name| *name == "d").expect("known")];
-    plan.nodes[tired as usize].instance = Box::new(Tires(0));
+    plan.cast.instances[tired as usize] = AnyInstance::new(Tires(0));
     let faults = plan.faults();
     let [left, right] = play(&mut Player::new(plan), FRAMES, &[64], [&noise; 4], &[]);
     assert_eq!(faults.report(), [("d", Fault::Failed, 1)]);

@@ -1,0 +1,211 @@
+//! Instances side by side: what one call needs to know of each, and one call for many of a kind.
+
+use core::any::TypeId;
+use core::cell::Cell;
+
+use crate::blocks::Room;
+use crate::contract::{Cx, Health, Instance, Wanted};
+use crate::porter::Porter;
+
+/// What is known of a type of instance.
+struct Kind {
+    /// Keeps two kinds from being one place in memory, so that what is of the same kind is of the same type.
+    _type: TypeId,
+    run: Run,
+}
+
+/// Runs instances of which the first is of the kind that this was taken from, as [`AnyInstance::run`] says.
+type Run = unsafe fn(&mut [AnyInstance], &[Seat], &mut Cx<'_>, &Room<'_>, &Cell<usize>) -> Ran;
+
+impl Kind {
+    const fn of<T: Instance>() -> &'static Kind {
+        const {
+            &Kind {
+                _type: TypeId::of::<T>(),
+                run: run::<T>,
+            }
+        }
+    }
+}
+
+/// What a call of [`AnyInstance::run`] did.
+#[derive(Clone, Copy, Debug)]
+#[must_use]
+pub struct Ran {
+    /// How many instances ran.
+    pub count: usize,
+    /// What the last of them found. All before it found what they had found last.
+    pub health: Health,
+}
+
+/// What has to be seen to before an instance runs, in bits whose meaning is up to whoever owns it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending(u8);
+
+impl Pending {
+    /// Nothing: it may run as it is, in a row with others of its kind.
+    pub const NONE: Pending = Pending(0);
+
+    /// One of eight things.
+    pub const fn bit(number: u32) -> Pending {
+        Pending(1 << (number % 8))
+    }
+
+    /// Whether any of these is pending.
+    #[inline(always)]
+    pub const fn has(self, any: Pending) -> bool {
+        self.0 & any.0 != 0
+    }
+
+    /// These, and those.
+    pub const fn and(self, those: Pending) -> Pending {
+        Pending(self.0 | those.0)
+    }
+
+    /// Without those.
+    pub const fn without(self, those: Pending) -> Pending {
+        Pending(self.0 & !those.0)
+    }
+
+    /// These if so, else nothing.
+    pub const fn when(self, so: bool) -> Pending {
+        if so { self } else { Pending::NONE }
+    }
+
+    /// Has these pending or not.
+    #[inline(always)]
+    pub const fn set(&mut self, these: Pending, so: bool) {
+        *self = self.without(these).and(these.when(so));
+    }
+}
+
+/// An instance of any module.
+pub struct AnyInstance {
+    kind: &'static Kind,
+    instance: Box<dyn Instance>,
+}
+
+impl AnyInstance {
+    /// Allocates.
+    pub fn new<T: Instance>(instance: T) -> AnyInstance {
+        AnyInstance {
+            kind: Kind::of::<T>(),
+            instance: Box::new(instance),
+        }
+    }
+
+    /// Back to silence.
+    ///
+    /// Realtime safety: yes.
+    pub fn reset(&mut self) {
+        self.instance.reset();
+    }
+
+    /// See [`crate::contract::Module::rests`].
+    ///
+    /// Realtime safety: yes.
+    pub fn rests(&mut self) -> bool {
+        self.instance.rests()
+    }
+
+    /// See [`Instance::carry`].
+    ///
+    /// Realtime safety: yes.
+    pub fn carry(&mut self, porter: &mut Porter) {
+        self.instance.carry(porter);
+    }
+
+    /// Makes the next frames of the first of some instances, whatever is pending at its seat, and goes on with
+    /// those behind it for as long as they are of the same kind, nothing is pending, and nothing is found that
+    /// was not found before. `at` counts those that have been run.
+    ///
+    /// Realtime safety: yes.
+    ///
+    /// # Safety
+    /// The room keeps what [`Room::new`] demands for each of these instances, from the [`Seat::ports`] of its
+    /// seat on.
+    #[inline(always)]
+    pub unsafe fn run(
+        instances: &mut [AnyInstance],
+        seats: &[Seat],
+        cx: &mut Cx<'_>,
+        room: &Room<'_>,
+        at: &Cell<usize>,
+    ) -> Ran {
+        match instances.first() {
+            // SAFETY: the function was taken from the kind of the first; the rest is passed on to the caller.
+            Some(first) => unsafe { (first.kind.run)(instances, seats, cx, room, at) },
+            None => Ran {
+                count: 0,
+                health: Health::FINE,
+            },
+        }
+    }
+
+    /// Makes the next frames of this one alone.
+    ///
+    /// Realtime safety: yes.
+    ///
+    /// # Safety
+    /// As [`AnyInstance::run`].
+    pub unsafe fn process(&mut self, seat: &Seat, cx: &mut Cx<'_>, room: &Room<'_>) -> Health {
+        let (instances, seats) = (core::slice::from_mut(self), core::slice::from_ref(seat));
+        // SAFETY: passed on to the caller.
+        unsafe { AnyInstance::run(instances, seats, cx, room, &Cell::new(0)) }.health
+    }
+}
+
+/// Where an instance is run, and what has been found there.
+#[derive(Clone, Copy, Debug)]
+pub struct Seat {
+    /// Where its inputs, its params and its outputs begin among those of the [`Room`] it is run in.
+    pub ports: [u32; 3],
+    /// The outputs somebody reads.
+    pub wanted: Wanted,
+    /// What the last call found, as far as the owner has taken it in.
+    pub health: Health,
+    /// What has to be seen to before it runs.
+    pub pending: Pending,
+}
+
+impl Seat {
+    /// Where the ports are the first of all, and all outputs are read.
+    pub const FIRST: Seat = Seat {
+        ports: [0; 3],
+        wanted: Wanted::ALL,
+        health: Health::FINE,
+        pending: Pending::NONE,
+    };
+}
+
+/// # Safety
+/// The first instance is of the kind of `T`, and as [`AnyInstance::run`].
+unsafe fn run<T: Instance>(
+    instances: &mut [AnyInstance],
+    seats: &[Seat],
+    cx: &mut Cx<'_>,
+    room: &Room<'_>,
+    at: &Cell<usize>,
+) -> Ran {
+    let mut ran = Ran {
+        count: 0,
+        health: Health::FINE,
+    };
+    let kind = instances.first().map(|first| first.kind);
+    let is_alike = |one: &AnyInstance| kind.is_some_and(|kind| core::ptr::eq(one.kind, kind));
+    for (one, seat) in instances.iter_mut().zip(seats) {
+        if ran.count > 0 && (!is_alike(one) || seat.pending != Pending::NONE) {
+            break;
+        }
+        at.set(ran.count);
+        cx.wanted = seat.wanted;
+        // SAFETY: it is of the kind of the first, which is that of `T`.
+        let instance = unsafe { &mut *(&raw mut *one.instance).cast::<T>() };
+        ran.health = instance.process(cx, &room.at(seat.ports));
+        ran.count += 1;
+        if ran.health != seat.health {
+            break;
+        }
+    }
+    ran
+}
