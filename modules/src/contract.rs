@@ -356,9 +356,7 @@ pub trait Instance: Send + 'static {
     /// See [`Module::carry`]; called by way of a [`Porter`]. Audio thread.
     fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread.
-    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health
-    where
-        Self: Sized;
+    fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
 }
 
 /// Adapts a [`Module`] to [`Instance`].

@@ -148,10 +148,10 @@ impl AnyInstance {
     ///
     /// # Safety
     /// As [`AnyInstance::run`].
+    #[inline(always)]
     pub unsafe fn process(&mut self, seat: &Seat, cx: &mut Cx<'_>, room: &Room<'_>) -> Health {
-        let (instances, seats) = (core::slice::from_mut(self), core::slice::from_ref(seat));
-        // SAFETY: passed on to the caller.
-        unsafe { AnyInstance::run(instances, seats, cx, room, &Cell::new(0)) }.health
+        cx.wanted = seat.wanted;
+        self.instance.process(cx, &room.at(seat.ports))
     }
 }
 

@@ -461,11 +461,23 @@ impl Call<'_> {
                 index += ran.count.max(1);
                 self.heed_last(index - 1, ran.health, span);
             } else {
-                self.attend(index, cx, span);
+                if !self.goes_on_standing(index, cx, span) {
+                    self.attend(index, cx, span);
+                }
                 index += 1;
             }
         }
         self.running = NOBODY;
+    }
+
+    /// Whether a call of a node would make what stands already.
+    #[inline(always)]
+    fn goes_on_standing(&self, index: usize, cx: &Cx<'_>, span: Span) -> bool {
+        let standing = self.tables.standing.get(index).copied().unwrap_or(0);
+        // Of those that may not stand this is 0.
+        usize::from(standing) >= span.frames
+            && (self.cast.seats.get(index)).is_some_and(|it| !it.pending.has(pending::LASTING))
+            && (cx.notes.is_empty() || !self.nodes.get(index).is_some_and(|node| node.is_source))
     }
 
     /// Takes in what the last of a row found.
@@ -484,9 +496,6 @@ impl Call<'_> {
         let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
             return;
         };
-        if member.goes_on_standing(index, self.tables, cx, span) {
-            return;
-        }
         let health = if !member.seat.pending.has(pending::UNUSUAL) {
             if member.seat.pending.has(pending::CABLED) {
                 member.lay_cables(&self.around, self.tables, span);

@@ -113,7 +113,7 @@ fn weights<V: Lanes>(shape: usize, q: V, gain: V) -> Weights<V> {
 }
 
 /// The loss of the band in a frame, the pull of a rise on the band and on the low, and the shares of the
-/// input, of band and low before and after the frame in the output.
+/// rise, the band and the low in the output.
 type Coefficients<V> = [V; 6];
 
 /// `turns` is half the frequency in turns per frame.
@@ -128,27 +128,29 @@ fn coefficients<V: Lanes>(
     let sine = sin_turns(turns) * aside;
     let lost = sine * damping.mul_add(cosine, sine);
     let twice = V::splat(2.0) / cosine.mul_add(cosine, lost);
+    let (loss, pull, pull_low) = (lost * twice, sine * cosine * twice, sine * sine * twice);
+    // The output is made of the input and of the means of band and low before and after the frame. What
+    // these become in the frame follows from the rise, the band and the low, and so does the output. A
+    // constant input comes to rest at no rise and no band, where the share of the low is exact.
+    let (half_band, half_low) = (band * 0.5, low * 0.5);
     [
-        lost * twice,
-        sine * cosine * twice,
-        sine * sine * twice,
-        input,
-        band * 0.5,
-        low * 0.5,
+        loss,
+        pull,
+        pull_low,
+        half_low.mul_add(pull_low, half_band.mul_add(pull, input)),
+        half_low.mul_add(pull, (-half_band).mul_add(loss, band)),
+        input + low,
     ]
 }
 
 impl<V: Lanes> State<V> {
     #[inline(always)]
-    fn step(&mut self, [loss, pull, pull_low, dry, band, low]: Coefficients<V>, input: V) -> V {
+    fn step(&mut self, [loss, pull, pull_low, rising, band, low]: Coefficients<V>, input: V) -> V {
         let rise = input - self.low;
+        let out = rising.mul_add(rise, band.mul_add(self.band, low * self.low));
         // The loss is subtracted rather than multiplied in: near 1 a factor would lose precision.
         let next_band = pull.mul_add(rise, (-loss).mul_add(self.band, self.band));
         let next_low = pull_low.mul_add(rise, pull.mul_add(self.band, self.low));
-        let out = low.mul_add(
-            self.low + next_low,
-            band.mul_add(self.band + next_band, dry * input),
-        );
         (self.band, self.low) = (next_band, next_low);
         out
     }

@@ -34,22 +34,6 @@ impl<'a> Member<'a> {
 }
 
 impl Member<'_> {
-    /// Whether a call would make what stands already.
-    #[inline(always)]
-    pub(super) fn goes_on_standing(
-        &self,
-        index: usize,
-        tables: &Tables,
-        cx: &Cx<'_>,
-        span: Span,
-    ) -> bool {
-        let standing = || tables.standing.get(index).copied().unwrap_or(0);
-        let pending = self.seat.pending;
-        pending.has(pending::MAY_STAND)
-            && usize::from(standing()) >= span.frames
-            && !pending.has(pending::LASTING) & (!self.node.is_source | cx.notes.is_empty())
-    }
-
     /// Makes ready what the module reads: sums of cables, and params that move.
     fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
         if !self.node.travels.is_empty() {

@@ -28,12 +28,12 @@ impl Call<'_> {
         };
         self.ran.set(0);
         for index in first..nodes.end() {
+            if self.goes_on_standing(index, cx, span) {
+                continue;
+            }
             let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
                 break;
             };
-            if member.goes_on_standing(index, self.tables, cx, span) {
-                continue;
-            }
             self.running = index;
             let metered = self.meter.map(|meter| (meter, Instant::now()));
             let health = member.run_solo(&around, soloists, self.tables, cx, span);
