@@ -7,6 +7,7 @@ pub mod corner;
 pub mod crossing;
 pub mod delay_line;
 pub mod edge;
+pub mod eight;
 pub mod gain;
 pub mod halfband;
 pub mod hush;

@@ -2,6 +2,7 @@
 
 use crate::MAX_FRAMES;
 use crate::contract::Signal;
+use crate::kit::settled::any_differ;
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
 
@@ -35,6 +36,12 @@ impl<V: Lanes> Rises<V> {
         for _ in 0..frames.min(self.last.len()) {
             self.last = [value, self.last[0], self.last[1]];
         }
+    }
+
+    /// Whether going on with frames of this value changes nothing any more.
+    #[inline(always)]
+    pub fn stands_at(&self, value: V) -> bool {
+        !any_differ(&self.last, &[value; 3])
     }
 
     /// The value some frames before a frame of this call.

@@ -6,6 +6,7 @@
 use crate::MAX_FRAMES;
 use crate::contract::Signal;
 use crate::kit::crossing::Rises;
+use crate::kit::eight::{wide, wide_bits};
 use crate::kit::math::{MIDDLE_C, exp2, polynomial};
 use crate::kit::settled::{any_differ, settled};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
@@ -60,10 +61,22 @@ pub struct Phasor<V: Lanes> {
     last_step: V,
     sync: Rises<V>,
     fresh: bool,
-    /// Pitch, fine tuning, modulation and its depth of the last even movement, and its step.
-    held: Option<([V; 4], V)>,
+    /// The movement of the last call, if it was even and the next one goes on with it unless one of its
+    /// controls moves.
+    even: Option<Even<V>>,
     /// Turns a frame of middle C.
     middle_c: f32,
+}
+
+/// An even movement.
+#[derive(Clone, Copy)]
+struct Even<V: Lanes> {
+    /// Pitch, fine tuning, modulation, its depth, and sync.
+    controls: [V; 5],
+    /// Turns a frame.
+    step: V,
+    /// The same as a phase.
+    increment: V::Bits,
 }
 
 /// A call in which the phase moves evenly and never restarts.
@@ -73,6 +86,8 @@ pub struct Steady<V: Lanes> {
     pub before: V::Bits,
     /// Turns a frame.
     pub step: V,
+    /// The same as a phase.
+    pub increment: V::Bits,
     /// The first frame before which the wave already sounded, so that it can have breaks.
     pub first: usize,
 }
@@ -116,7 +131,7 @@ impl<V: Lanes> Phasor<V> {
             last_step: V::splat(0.0),
             sync: Rises::from(V::splat(0.0)),
             fresh: true,
-            held: None,
+            even: None,
             middle_c: (f64::from(MIDDLE_C) / f64::from(sample_rate)) as f32,
         }
     }
@@ -124,6 +139,7 @@ impl<V: Lanes> Phasor<V> {
     /// Back to before the start.
     pub fn reset(&mut self) {
         self.fresh = true;
+        self.even = None;
     }
 
     /// See [`crate::contract::Module::carry`].
@@ -131,7 +147,7 @@ impl<V: Lanes> Phasor<V> {
         porter.bits(&mut self.phase);
         porter.lane(&mut self.last_step);
         self.sync.carry(porter);
-        porter.forget(&mut self.held);
+        porter.forget(&mut self.even);
         // Voices start together; one that comes to others that have started does not make them start anew.
         let mut fresh = self.fresh;
         porter.own(&mut fresh);
@@ -153,21 +169,6 @@ impl<V: Lanes> Phasor<V> {
     #[inline(always)]
     fn base(&self, pitch: V, fine: V) -> V {
         self.untuned(pitch) * tuning(fine)
-    }
-
-    /// The step at a pitch, fine tuning, modulation and its depth that mostly are those of the last
-    /// call.
-    #[inline(always)]
-    fn hold(&mut self, controls: [V; 4]) -> V {
-        if let Some((held, step)) = &self.held
-            && !any_differ(held, &controls)
-        {
-            return *step;
-        }
-        let [pitch, fine, fm, fm_depth] = controls;
-        let step = limited(self.base(pitch, fine) * modulation(fm, fm_depth), FASTEST);
-        self.held = Some((controls, step));
-        step
     }
 
     /// Starts a fresh phase so that its first frame is `start`. Gives the first frame with a past.
@@ -192,23 +193,48 @@ impl<V: Lanes> Phasor<V> {
         let sync = settled(controls.sync).constant()?;
         // Last, because it is the one that mostly comes as frames, and is all looked through.
         let pitch = settled(controls.pitch).constant()?;
+        let values = [pitch, fine, fm, fm_depth, sync];
+        let (even, first) = match self.even {
+            Some(even) if !any_differ(&even.controls, &values) => (even, 0),
+            _ => self.set_out(frames, values, controls.start)?,
+        };
+        let before = self.phase;
+        let travel = even.increment.wrapping_mul(V::Bits::splat(frames as u32));
+        self.phase = before.wrapping_add(travel);
+        Some(Steady {
+            before,
+            step: even.step,
+            increment: even.increment,
+            first,
+        })
+    }
+
+    /// Begins an even movement if it is one that goes on with the last step and without a rise of sync.
+    /// Gives it with the first frame that has a past.
+    #[inline(always)]
+    fn set_out(
+        &mut self,
+        frames: usize,
+        controls: [V; 5],
+        start: Signal<'_, V>,
+    ) -> Option<(Even<V>, usize)> {
+        let [pitch, fine, fm, fm_depth, sync] = controls;
         if !self.fresh && self.sync.would_rise(sync) {
             return None;
         }
-        let step = self.hold([pitch, fine, fm, fm_depth]);
+        let step = limited(self.base(pitch, fine) * modulation(fm, fm_depth), FASTEST);
         if !self.fresh && (step - self.last_step).abs().gt(V::splat(0.0)).any() {
             return None;
         }
-        let first = self.begin(controls.start.at(0), step, sync);
+        let first = self.begin(start.at(0), step, sync);
         self.sync.hold(sync, frames);
-        let before = self.phase;
-        self.phase =
-            before.wrapping_add(step.to_phase().wrapping_mul(V::Bits::splat(frames as u32)));
-        Some(Steady {
-            before,
+        let even = Even {
+            controls,
             step,
-            first,
-        })
+            increment: step.to_phase(),
+        };
+        self.even = self.sync.stands_at(sync).then_some(even);
+        Some((even, first))
     }
 
     /// Moves on by a call, whatever happens in it, and tells `moving`.
@@ -223,6 +249,7 @@ impl<V: Lanes> Phasor<V> {
             sync,
         } = controls;
         let frames = frames.min(MAX_FRAMES);
+        self.even = None;
         moving.restarts = 0;
         moving.places = None;
         let steps = &mut moving.steps[..frames];
@@ -307,10 +334,19 @@ fn limited<V: Lanes>(step: V, most: f32) -> V {
 /// As [`Lanes::to_phase`], for less than half a turn: no whole turns have to drop out.
 #[inline(always)]
 fn short_to_phase<V: Lanes>(turns: V) -> V::Bits {
-    (turns * 4_294_967_296.0).to_signed()
+    (turns * 4_294_967_296.0).truncate()
 }
 
 impl<V: Lanes> Steady<V> {
+    /// The same movement, so far ahead.
+    #[inline(always)]
+    pub fn ahead(self, phase: V::Bits) -> Self {
+        Steady {
+            before: self.before.wrapping_add(phase),
+            ..self
+        }
+    }
+
     /// Writes a wave, given as a function of the phase.
     #[inline(always)]
     pub fn write(&self, out: &mut [V], wave: impl Fn(V::Bits) -> V) {
@@ -323,8 +359,7 @@ impl<V: Lanes> Steady<V> {
     /// Gives a wave, given as a function of the phase, frame by frame.
     #[inline(always)]
     pub fn values(&self, wave: impl Fn(V::Bits) -> V) -> impl FnMut() -> V {
-        let increment = self.step.to_phase();
-        let mut phase = self.before;
+        let (mut phase, increment) = (self.before, self.increment);
         #[inline(always)]
         move || {
             phase = phase.wrapping_add(increment);
@@ -346,7 +381,7 @@ impl<V: Lanes> Steady<V> {
     /// phase `offset`. The others do not.
     #[inline(always)]
     pub fn may_pass(&self, offset: V::Bits, frames: usize) -> u64 {
-        let travel = self.step.to_phase();
+        let travel = self.increment;
         let at = self
             .before
             .wrapping_add(travel.wrapping_mul(V::Bits::splat(self.first as u32)))
@@ -364,7 +399,7 @@ impl<V: Lanes> Steady<V> {
     /// at phase `offset`.
     #[inline(always)]
     pub fn passes(&self, lane: usize, offset: u32) -> Passes {
-        let travel = self.step.to_phase().lane(lane);
+        let travel = self.increment.lane(lane);
         let before = self.before.lane(lane).wrapping_sub(offset);
         Passes {
             position: before.wrapping_add(travel.wrapping_mul(self.first as u32)),
@@ -748,24 +783,6 @@ impl<V: Lanes> Moving<V> {
             )
         }
     }
-}
-
-/// Eight frames of one voice.
-#[inline(always)]
-fn wide<V: Lanes>(frames: &[V; 8]) -> V::Wide {
-    V::Wide::from_fn(
-        #[inline(always)]
-        |frame| frames[frame % 8].lane(0),
-    )
-}
-
-/// As [`wide`], of phases.
-#[inline(always)]
-fn wide_bits<V: Lanes>(frames: &[V::Bits; 8]) -> <V::Wide as Lanes>::Bits {
-    LaneBits::from_fn(
-        #[inline(always)]
-        |frame| frames[frame % 8].lane(0),
-    )
 }
 
 /// Whether a phase passed a whole turn on its way of less than half a turn, in the bit of the sign. It

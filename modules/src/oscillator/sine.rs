@@ -3,9 +3,10 @@
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::math::sin_turns;
-use crate::kit::phasor::{Controls, Moving, Phasor};
-use crate::kit::settled::settled;
+use crate::kit::eight::{set_wide, wide, wide_bits};
+use crate::kit::math::{minus_cos_of_phase, minus_cos_within_a_turn, round};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady};
+use crate::kit::settled::{differ, settled};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
@@ -25,6 +26,8 @@ pub struct Sine<V: Lanes> {
     phasor: Phasor<V>,
     breaks: Breaks<V>,
     moving: Moving<V>,
+    /// The step of the last even movement, and its [`lead`].
+    lead: (V, V::Bits),
     /// The last two frames of the wave, the newest first.
     last: [V; 2],
     last_shift: V,
@@ -83,6 +86,7 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
             phasor: Phasor::new(setup.sample_rate),
             breaks: Breaks::new(),
             moving: Moving::new(),
+            lead: (V::splat(0.0), lead(V::splat(0.0), 0.0)),
             last: [V::splat(0.0); 2],
             last_shift: V::splat(0.0),
         }
@@ -130,76 +134,59 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
         let pure = settled(feedback)
             .constant()
             .is_some_and(|feedback| feedback.abs().le(none).all());
-        // Late as the corrections of all oscillators are, so that waves of one pitch stay together.
-        let late = V::splat(-self.breaks.delay());
+        let delay = self.breaks.delay();
         match self.phasor.steady(cx.frames, controls) {
             Some(steady) => {
                 if cx.wanted.has(SYNC) {
                     steady.write_sync(sync_out);
                 }
-                let lag = steady.step * late;
+                if differ(steady.step, self.lead.0) {
+                    self.lead = (steady.step, lead(steady.step, delay));
+                }
+                let steady = steady.ahead(self.lead.1);
                 match shift {
+                    Signal::Constant(shift) if pure && shift.abs().le(none).all() => {
+                        draw(steady, out);
+                    }
                     Signal::Constant(shift) => {
-                        let offset = lag + shift;
-                        if pure {
-                            steady.write(
-                                out,
-                                #[inline(always)]
-                                |phase| wave(turns(phase, offset)),
-                            );
-                        } else {
-                            steady.write(
-                                out,
-                                #[inline(always)]
-                                |phase| turns(phase, offset),
-                            );
-                        }
+                        steady.write(
+                            out,
+                            #[inline(always)]
+                            |phase| turns(phase, shift),
+                        );
+                        self.bend(pure, feedback, out);
                     }
                     Signal::Frames(shift) => {
-                        let increment = steady.step.to_phase();
-                        let mut phase = steady.before;
+                        let mut phases = steady.values(
+                            #[inline(always)]
+                            |phase| V::from_bits(phase),
+                        );
                         for (out, shift) in out.iter_mut().zip(shift) {
-                            phase = phase.wrapping_add(increment);
-                            *out = turns(phase, lag + *shift);
+                            *out = turns(phases().to_bits(), *shift);
                         }
-                        if pure {
-                            out.iter_mut().for_each(
-                                #[inline(always)]
-                                |out| *out = wave(*out),
-                            );
-                        }
+                        self.bend(pure, feedback, out);
                     }
                 }
-                self.finish(pure, feedback, out);
             }
             None => {
                 self.phasor.moving(cx.frames, controls, &mut self.moving);
                 if cx.wanted.has(SYNC) {
                     self.moving.write_sync(sync_out);
                 }
-                let places = self.moving.phases.iter().zip(&self.moving.steps);
-                match shift {
-                    Signal::Constant(shift) => {
-                        for (out, (phase, step)) in out.iter_mut().zip(places) {
-                            *out = turns(*phase, *step * late + shift);
-                        }
-                    }
-                    Signal::Frames(shift) => {
-                        for ((out, shift), (phase, step)) in out.iter_mut().zip(shift).zip(places) {
-                            *out = turns(*phase, *step * late + *shift);
-                        }
-                    }
-                }
-                if pure {
-                    for out in out.iter_mut() {
-                        *out = wave(*out);
-                    }
-                }
-                self.finish(pure, feedback, out);
+                draw_moving(&self.moving, delay, shift, out);
+                self.bend(pure, feedback, out);
                 self.restart(shift);
             }
         }
-        self.last_shift = shift.at(cx.frames.saturating_sub(1));
+        match out {
+            [.., second, first] => self.last = [*first, *second],
+            [only] => self.last = [*only, self.last[0]],
+            [] => {}
+        }
+        self.last_shift = match shift {
+            Signal::Constant(shift) => shift,
+            Signal::Frames(shift) => shift.last().copied().unwrap_or(self.last_shift),
+        };
         self.breaks.correct(out);
     }
 }
@@ -210,10 +197,21 @@ fn shift_of<V: Lanes>(phase_mod: V, depth: V) -> V {
     (phase_mod * depth).clamp(-MOST, MOST)
 }
 
-/// The wave at so many turns, free of negative zeros as [`Breaks::correct`] wants it.
+/// How far ahead of a phase that moves at this step the phase is that [`wave`] takes.
+///
+/// A quarter turn, but late as the corrections of all oscillators are, so that waves of one pitch stay
+/// together. As a phase, so that the wave of an even movement need not look for whole turns.
+#[inline(always)]
+fn lead<V: Lanes>(step: V, delay: f32) -> V::Bits {
+    // More than a turn, so an eighth of it is converted.
+    let late = (step * (delay * 536_870_912.0)).truncate().shift_left(3);
+    V::Bits::splat(1 << 30).wrapping_sub(late)
+}
+
+/// The wave a quarter turn before so many turns, free of negative zeros as [`Breaks::correct`] wants it.
 #[inline(always)]
 fn wave<V: Lanes>(turns: V) -> V {
-    sin_turns(turns) + 0.0
+    minus_cos_within_a_turn(turns - round(turns))
 }
 
 /// A phase as turns, moved on by some.
@@ -222,25 +220,98 @@ fn turns<V: Lanes>(phase: V::Bits, offset: V) -> V {
     V::from_signed(phase).mul_add(V::splat(1.0 / 4_294_967_296.0), offset)
 }
 
+/// Draws the wave of a phase that moves evenly: [`wave`] of [`turns`] without an offset.
+#[inline(always)]
+fn draw<V: Lanes>(steady: Steady<V>, out: &mut [V]) {
+    if V::COUNT > 1 {
+        steady.write(
+            out,
+            #[inline(always)]
+            |phase| minus_cos_of_phase(phase),
+        );
+        return;
+    }
+    let (eights, rest) = out.as_chunks_mut::<8>();
+    let (before, step) = (steady.before.lane(0), steady.increment.lane(0));
+    let mut phases = <V::Wide as Lanes>::Bits::from_fn(
+        #[inline(always)]
+        |lane| lane as u32 + 1,
+    )
+    .wrapping_mul(LaneBits::splat(step))
+    .wrapping_add(LaneBits::splat(before));
+    let done = step.wrapping_mul(8 * eights.len() as u32);
+    for eight in eights {
+        set_wide(eight, minus_cos_of_phase(phases));
+        phases = phases.wrapping_add(LaneBits::splat(step.wrapping_mul(8)));
+    }
+    steady.ahead(V::Bits::splat(done)).write(
+        rest,
+        #[inline(always)]
+        |phase| minus_cos_of_phase(phase),
+    );
+}
+
+/// Writes the turns that [`wave`] takes.
+#[inline(always)]
+fn draw_moving<V: Lanes>(moving: &Moving<V>, delay: f32, shift: Signal<'_, V>, out: &mut [V]) {
+    let mut done = 0;
+    if V::COUNT == 1 {
+        let (phases, steps) = (moving.phases.as_chunks().0, moving.steps.as_chunks().0);
+        let eights = out
+            .as_chunks_mut::<8>()
+            .0
+            .iter_mut()
+            .zip(phases.iter().zip(steps));
+        for (out, (phases, steps)) in eights {
+            let shift = match shift {
+                Signal::Constant(shift) => V::Wide::splat(shift.lane(0)),
+                Signal::Frames(shift) => shift
+                    .as_chunks()
+                    .0
+                    .get(done / 8)
+                    .map_or(V::Wide::splat(0.0), wide),
+            };
+            let phases = wide_bits::<V>(phases).wrapping_add(lead(wide(steps), delay));
+            set_wide(out, turns(phases, shift));
+            done += 8;
+        }
+    }
+    let places = moving.phases.iter().zip(&moving.steps).skip(done);
+    let out = &mut out[done..];
+    match shift {
+        Signal::Constant(shift) => {
+            for (out, (phase, step)) in out.iter_mut().zip(places) {
+                *out = turns(phase.wrapping_add(lead(*step, delay)), shift);
+            }
+        }
+        Signal::Frames(shift) => {
+            for ((out, shift), (phase, step)) in
+                out.iter_mut().zip(shift.iter().skip(done)).zip(places)
+            {
+                *out = turns(phase.wrapping_add(lead(*step, delay)), *shift);
+            }
+        }
+    }
+}
+
 impl<V: Lanes> Sine<V> {
-    /// Turns phases into the wave, in place, unless it is `pure` and so done; remembers its end.
+    /// Writes the wave in place of the turns that it takes; `pure` is without feedback.
     ///
     /// Feedback takes the mean of the last two frames, which keeps it from hunting between them
     /// (Tomisawa, US patent 4,249,447).
     #[inline(always)]
-    fn finish(&mut self, pure: bool, feedback: Signal<'_, V>, frames: &mut [V]) {
+    fn bend(&self, pure: bool, feedback: Signal<'_, V>, frames: &mut [V]) {
         if pure {
-            match frames {
-                [.., second, first] => self.last = [*first, *second],
-                [only] => self.last = [*only, self.last[0]],
-                [] => {}
+            for frame in frames {
+                *frame = wave(*frame);
             }
             return;
         }
+        let mut last = self.last;
         for (frame, value) in frames.iter_mut().enumerate() {
-            let bend = feedback.at(frame) * (0.5 * FEEDBACK) * (self.last[0] + self.last[1]);
+            let bend = feedback.at(frame) * (0.5 * FEEDBACK) * (last[0] + last[1]);
             *value = wave(*value + bend);
-            self.last = [*value, self.last[0]];
+            last = [*value, last[0]];
         }
     }
 

@@ -1,0 +1,29 @@
+//! Eight frames of one voice side by side in a vector.
+
+use crate::lanes::{LaneBits, Lanes};
+
+/// Eight frames of one voice.
+#[inline(always)]
+pub fn wide<V: Lanes>(frames: &[V; 8]) -> V::Wide {
+    V::Wide::from_fn(
+        #[inline(always)]
+        |frame| frames[frame % 8].lane(0),
+    )
+}
+
+/// As [`wide`], of phases.
+#[inline(always)]
+pub fn wide_bits<V: Lanes>(frames: &[V::Bits; 8]) -> <V::Wide as Lanes>::Bits {
+    LaneBits::from_fn(
+        #[inline(always)]
+        |frame| frames[frame % 8].lane(0),
+    )
+}
+
+/// Writes eight frames of one voice.
+#[inline(always)]
+pub fn set_wide<V: Lanes>(frames: &mut [V; 8], values: V::Wide) {
+    for (frame, value) in frames.iter_mut().zip(values.as_slice()) {
+        *frame = V::splat(*value);
+    }
+}
