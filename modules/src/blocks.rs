@@ -173,27 +173,18 @@ pub struct Io<'a> {
     ports: [u32; 3],
 }
 
-/// A module's inputs, params and outputs.
+/// A module's inputs, params and outputs, and where the outputs end.
 type Ports<'a, V, const I: usize, const P: usize, const O: usize> =
-    (In<'a, V, I>, In<'a, V, P>, Out<'a, V, O>);
+    (In<'a, V, I>, In<'a, V, P>, Out<'a, V, O>, Ends<V, O>);
 
 /// The last frames of a module's outputs.
 pub(crate) struct Ends<V, const O: usize>([*const V; O]);
 
 impl<V: Lanes, const O: usize> Ends<V, O> {
-    /// Those of outputs that are bound.
-    #[inline(always)]
-    pub(crate) fn of(outputs: &Out<'_, V, O>) -> Self {
-        Ends(core::array::from_fn(
-            #[inline(always)]
-            |output| outputs[output].as_ptr_range().end.wrapping_sub(1),
-        ))
-    }
-
     /// Whether those of all outputs that are wanted are finite numbers in every lane.
     ///
     /// # Safety
-    /// The outputs have a frame, live on, and are nobody's to write.
+    /// The room is still there, and the module has returned.
     #[inline(always)]
     pub(crate) unsafe fn are_finite(&self, wanted: Wanted) -> bool {
         for (output, last) in self.0.iter().enumerate() {
@@ -340,6 +331,11 @@ impl<'a> Io<'a> {
         let [input, param, output] = self.ports.map(|port| port as usize);
         debug_assert!(room.inputs.len() >= input + I && room.params.len() >= param + P);
         debug_assert!(room.outputs.len() >= output + O);
+        let starts: [*mut V; O] = core::array::from_fn(
+            #[inline(always)]
+            // SAFETY: `Room::new` demands it.
+            |index| unsafe { room.start(*room.outputs.get_unchecked(output + index)) },
+        );
         (
             core::array::from_fn(
                 #[inline(always)]
@@ -354,11 +350,13 @@ impl<'a> Io<'a> {
             core::array::from_fn(
                 #[inline(always)]
                 // SAFETY: as above; `Room::new` demands that outputs are disjoint from all else.
-                |index| unsafe {
-                    let output = *room.outputs.get_unchecked(output + index);
-                    core::slice::from_raw_parts_mut(room.start(output), frames)
-                },
+                |index| unsafe { core::slice::from_raw_parts_mut(starts[index], frames) },
             ),
+            Ends(core::array::from_fn(
+                #[inline(always)]
+                // SAFETY: `Room::new` demands that the span has a frame.
+                |index| unsafe { starts[index].add(frames - 1).cast_const() },
+            )),
         )
     }
 

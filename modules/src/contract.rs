@@ -1,6 +1,6 @@
 //! What a module is, and what it is given on each call.
 
-use crate::blocks::{Ends, Io};
+use crate::blocks::Io;
 use crate::lanes::Lanes;
 use crate::notes::NoteEvent;
 use crate::porter::Porter;
@@ -396,10 +396,9 @@ where
             #[inline(always)]
             || {
                 // SAFETY: `AnyInstance::run` demands that the place is that of the module which is run there.
-                let (inputs, params, outputs) = unsafe { io.bind::<V, I, P, O>(cx.frames) };
-                let ends = Ends::of(&outputs);
+                let (inputs, params, outputs, ends) = unsafe { io.bind::<V, I, P, O>(cx.frames) };
                 self.module.process(cx, inputs, params, outputs);
-                // SAFETY: the module has returned, so its outputs are free to be read.
+                // SAFETY: the module has returned.
                 if unsafe { ends.are_finite(cx.wanted) } {
                     if !M::HOLDS {
                         return Health::FINE;
