@@ -6,6 +6,7 @@
 use crate::blocks::{BlockIndex, Blocks, Operand, Span};
 use crate::catalog::{Level, Set, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
+use crate::kit::eight::{set_wide, wide};
 use crate::kit::math::{exp2_within, peak as loudest};
 #[cfg(target_arch = "x86_64")]
 use crate::lanes::{Avx2, Avx512};
@@ -186,6 +187,11 @@ unsafe fn sum<V: Lanes>(
     let span = Span { first, frames };
     let none = V::splat(0.0);
     let Ramp::Moving(ramp) = ramp else {
+        if let (1, [_, _, _, ..], Ok(to)) = (V::COUNT, terms, to.try_into()) {
+            // SAFETY: passed on to the caller.
+            unsafe { sum_whole(blocks, layout, terms, to) };
+            return;
+        }
         // One or two cables, as nearly always, take a single pass.
         let rest = match terms {
             [one, two, rest @ ..] => {
@@ -235,6 +241,36 @@ unsafe fn sum<V: Lanes>(
                 *to = V::mul_add(from, start + way * V::splat(*ramp), *to);
             }
         });
+    }
+}
+
+/// Sums terms into a whole block of one voice. What is summed so far stays in registers, where a pass
+/// over the block for each term would load and store it.
+///
+/// # Safety
+/// As [`mix`].
+#[inline(always)]
+unsafe fn sum_whole<V: Lanes>(
+    blocks: &Blocks,
+    layout: Layout,
+    terms: &[Term],
+    to: &mut [V; MAX_FRAMES],
+) {
+    let mut sums = [V::Wide::splat(0.0); MAX_FRAMES / 8];
+    for term in terms {
+        let gain = V::Wide::splat(term.gain);
+        let from = match term.mono {
+            true => term.from,
+            false => layout.place::<V>(term.from),
+        };
+        // SAFETY: passed on to the caller; with one lane every block is a mono one.
+        let from = unsafe { blocks.read::<V>(from, Span::start(MAX_FRAMES)) };
+        for (sum, eight) in sums.iter_mut().zip(from.as_chunks().0) {
+            *sum = wide(eight).mul_add(gain, *sum);
+        }
+    }
+    for (to, sum) in to.as_chunks_mut().0.iter_mut().zip(sums) {
+        set_wide(to, sum);
     }
 }
 
@@ -1103,6 +1139,49 @@ mod tests {
                     let octaves = Shape::of(param).range;
                     assert!((0.0..=126.0).contains(&octaves), "{}: {octaves}", param.id);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_whole_block_is_summed_as_its_parts_are() {
+        const COUNT: usize = 6;
+        let blocks = Blocks::new(BlockIndex::lines_for(1) * (COUNT as u32 + 1));
+        let at = |block: usize| BlockIndex::from_line(BlockIndex::lines_for(1) * block as u32);
+        let terms: [Term; COUNT] = core::array::from_fn(|term| {
+            // SAFETY: nobody else uses the block.
+            let frames = unsafe { blocks.write(at(term), Span::start(MAX_FRAMES)) };
+            for (frame, value) in frames.iter_mut().enumerate() {
+                *value = Narrow::splat(((frame * 7 + term * 31) as f32).sin());
+            }
+            let gain = 0.3 + 0.17 * term as f32;
+            Term {
+                from: at(term),
+                mono: term % 2 == 0,
+                still: false,
+                gain,
+                start: gain,
+            }
+        });
+        for level in Level::supported() {
+            let sum = |terms: &[Term], spans: &[Span]| {
+                for span in spans {
+                    let (layout, to) = (Layout::wide(Width::One), at(COUNT));
+                    // SAFETY: nobody else uses the blocks, and all are mono.
+                    unsafe { mix(level, layout, &blocks, terms, Ramp::Arrived, to, *span) };
+                }
+                // SAFETY: nobody writes the block any more.
+                let sum = unsafe { mono(&blocks, at(COUNT), Span::start(MAX_FRAMES)) };
+                sum.iter()
+                    .map(|value| value.sum().to_bits())
+                    .collect::<Vec<_>>()
+            };
+            for count in 0..=COUNT {
+                let terms = &terms[..count];
+                let (first, frames) = (29, MAX_FRAMES - 29);
+                let parts = sum(terms, &[Span::start(first), Span { first, frames }]);
+                let whole = sum(terms, &[Span::start(MAX_FRAMES)]);
+                assert_eq!(whole, parts, "{count} on {}", level.name());
             }
         }
     }
