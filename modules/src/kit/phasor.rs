@@ -820,6 +820,46 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_even_movement_is_known_only_until_something_moves() {
+        type One = Mono<Baseline>;
+        let held = |value| Signal::Constant(One::splat(value));
+        let controls = |pitch, sync| Controls {
+            pitch,
+            fine: held(0.0),
+            start: held(0.0),
+            fm: held(0.0),
+            fm_depth: held(0.0),
+            sync,
+        };
+        let even = controls(held(1.0), held(0.0));
+        let mut phasor = Phasor::<One>::new(48_000.0);
+        let mut moving = Moving::new();
+        let set_out = |phasor: &mut Phasor<One>| {
+            phasor.reset();
+            for first in [1, 0, 0] {
+                let steady = phasor.steady(16, even).expect("even");
+                assert_eq!(steady.first, first);
+            }
+        };
+        let (pitches, syncs) = ([One::splat(1.5); 16], [One::splat(-1.0); 16]);
+        let moved = [
+            (
+                controls(Signal::Frames(&pitches), held(0.0)),
+                "another step",
+            ),
+            (
+                controls(held(1.0), Signal::Frames(&syncs)),
+                "a rise of sync",
+            ),
+        ];
+        for (controls, what) in moved {
+            set_out(&mut phasor);
+            phasor.moving(16, controls, &mut moving);
+            assert!(phasor.steady(16, even).is_none(), "{what}");
+        }
+    }
+
     fn all(mut passes: Passes, frames: usize) -> Vec<Pass> {
         core::iter::from_fn(|| passes.next(frames)).collect()
     }
