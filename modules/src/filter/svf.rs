@@ -4,8 +4,8 @@ use core::f32::consts::TAU;
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
 use crate::kit::alike::{EIGHTS, alike};
-use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio};
-use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps, twice};
+use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio, eight_of, limited};
+use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps};
 use crate::kit::math::{exp2, polynomial};
 use crate::kit::settled::differ;
 use crate::lanes::Lanes;
@@ -124,25 +124,25 @@ impl<V: Lanes> Damping<V> {
         }
     }
 
-    /// The shares in low, besides the low itself, of the band and of how far it moves, in parts of
-    /// 2 a3 / 2 a2.
+    /// The shares in low of how far its integrator moves and, in parts of 2 a3 / 2 a2, of how far the
+    /// band moves.
     ///
-    /// Low is right at 0 by itself. How far the band moves, which is a share of high, sets the
-    /// shape, and the band the level: that fits, within 0.4 % up to a quarter of the frame rate and
-    /// 1.1 % above, the root of what is left of the circuit's squared magnitude at the meeting
-    /// point.
+    /// Low is right at 0 by itself: half-way between the integrator before and after. Of trapezoids, how
+    /// far it moves is the band's share, which sets the level; how far the band moves is that of high,
+    /// which sets the shape: that fits, within 0.4 % up to a quarter of the frame rate and 1.1 % above,
+    /// the root of what is left of the circuit's squared magnitude at the meeting point.
     #[inline(always)]
     fn low_ratio(&self, [.., square, sigma]: Ring<V>) -> [V; 2] {
         let [first, second, third] = self.straight;
         let straight = square.mul_add(square.mul_add(third, second), first);
-        let straight = square.mul_add(straight, V::splat(0.267_226_95));
+        let straight = square.mul_add(straight, V::splat(0.5 + 0.267_226_95));
         let damped = square.mul_add(V::splat(0.003_443_366_6), self.damped);
         let damped = square.mul_add(damped, V::splat(-0.109_385_24));
-        let band = sigma.mul_add(damped, straight);
+        let way = sigma.mul_add(damped, straight);
         let straight = square.mul_add(V::splat(0.000_850_77), self.high);
         let straight = square.mul_add(straight, V::splat(-0.264_940_6));
         let damped = square.mul_add(V::splat(-0.011_789_955), V::splat(-0.034_023_26));
-        [band, sigma.mul_add(damped, straight)]
+        [way, sigma.mul_add(damped, straight)]
     }
 }
 
@@ -199,9 +199,10 @@ fn squared_ring<V: Lanes>(corner: V, damping: V) -> Ring<V> {
     let sigma = corner * damping;
     let loss = one_minus_exp(sigma);
     let versine = one_minus_cos((-sigma).mul_add(sigma, square));
-    let decay = V::splat(1.0) - loss;
-    let push = (loss * 0.5).mul_add(loss, decay * versine);
-    let pull = twice(loss) + push;
+    // loss²/2 + (1 - loss) versine
+    let push = loss.mul_add(loss.mul_add(V::splat(0.5), -versine), versine);
+    // 1 - (1 - loss)² + push
+    let pull = loss.mul_add(V::splat(2.0) - loss, push);
     // a2 is the geometric mean of a1 and a3.
     let gain = (V::splat(2.0) - pull) * push;
     [pull, gain, push, corner, square, sigma]
@@ -248,10 +249,10 @@ fn wants_poles(wanted: Wanted) -> bool {
     )
 }
 
-/// The two shares of [`Damping::low_ratio`], and what they are in parts of.
+/// The shares in low of how far both integrators move.
 #[inline(always)]
-fn low_shares<V: Lanes>([_, gain, push, ..]: Ring<V>, [band, high]: [V; 2]) -> [V; 3] {
-    [band, high, push / gain]
+fn low_shares<V: Lanes>([_, gain, push, ..]: Ring<V>, [way, high]: [V; 2]) -> [V; 2] {
+    [way, high * (push / gain)]
 }
 
 /// What high and notch are before they are tilted, over the bare ones, at frequency 0.
@@ -326,14 +327,28 @@ fn phase_share<V: Lanes>([pull, _, push, ..]: Ring<V>, [scale, _]: Poles<V>) -> 
     (pull - push) * scale
 }
 
-/// One step of the two integrators, from what entered and what they held.
+/// How far what enters moves band and low at most: against nothing in low.
 #[inline(always)]
-fn integrate<V: Lanes>([pull, gain, push, ..]: Ring<V>, input: V, band: V, low: V) -> [V; 2] {
-    let rise = input - low;
-    // The losses are subtracted rather than multiplied in: near 1 a factor would lose precision.
+fn reach<V: Lanes>([_, gain, push, ..]: Ring<V>, input: V) -> [V; 2] {
+    [gain * input, push * input]
+}
+
+/// How far what enters moves band and low against what the low integrator held before.
+#[inline(always)]
+fn drive<V: Lanes>([_, gain, push, ..]: Ring<V>, [band, low]: [V; 2], held: V) -> [V; 2] {
+    [(-gain).mul_add(held, band), (-push).mul_add(held, low)]
+}
+
+/// One step of the two integrators, from their [`drive`] and what they held.
+///
+/// No product waits for another, and each sum for two of them only: that is what a voice by itself
+/// waits for.
+#[inline(always)]
+fn integrate<V: Lanes>([pull, gain, ..]: Ring<V>, drive: [V; 2], band: V, low: V) -> [V; 2] {
+    // The loss is subtracted rather than multiplied in: near 1 a factor would lose precision.
     [
-        gain.mul_add(rise, (-pull).mul_add(band, band)),
-        push.mul_add(rise, gain.mul_add(band, low)),
+        (-pull).mul_add(band, band) + drive[0],
+        gain.mul_add(band, low) + drive[1],
     ]
 }
 
@@ -349,11 +364,19 @@ fn bare_notch<V: Lanes>(notch_high: V, high: V, lows: [V; 2]) -> V {
     notch_high.mul_add(high, (lows[0] + lows[1]) * 0.5)
 }
 
-/// Low, from what the integrators held before and after.
+/// Low, from the integrators' [`drive`] and what they held before.
 #[inline(always)]
-fn low_pass<V: Lanes>([band, high, scale]: [V; 3], bands: [V; 2], lows: [V; 2]) -> V {
-    let shares = high.mul_add(bands[1] - bands[0], band * (bands[0] + bands[1]));
-    scale.mul_add(shares, (lows[0] + lows[1]) * 0.5)
+fn low_pass<V: Lanes>(
+    [way, high]: [V; 2],
+    [pull, gain, ..]: Ring<V>,
+    drive: [V; 2],
+    band: V,
+    low: V,
+) -> V {
+    // How far they move, without the rounding of what they hold.
+    let band_moves = (-pull).mul_add(band, drive[0]);
+    let low_moves = gain.mul_add(band, drive[1]);
+    high.mul_add(band_moves, way.mul_add(low_moves, low))
 }
 
 /// Band, from what its integrator held before and after.
@@ -385,7 +408,7 @@ fn notch_of<V: Lanes>(tap: V, notches: [V; 2]) -> V {
 #[derive(Clone, Copy)]
 struct Shares<V> {
     poles: Poles<V>,
-    low: [V; 3],
+    low: [V; 2],
     band: [V; 2],
     high: [V; 2],
     notch_high: V,
@@ -400,7 +423,7 @@ impl<V: Lanes> Shares<V> {
         let zero = V::splat(0.0);
         let mut shares = Shares {
             poles: [zero; 2],
-            low: [zero; 3],
+            low: [zero; 2],
             band: [zero; 2],
             high: [zero; 2],
             notch_high: zero,
@@ -561,8 +584,9 @@ impl<V: Lanes> Svf<V> {
                 copy_audio(input, eight * EIGHT, &mut inputs);
                 for (low, input) in low.iter_mut().zip(inputs) {
                     last = now;
-                    now = integrate(ring, input, last[0], last[1]);
-                    *low = low_pass(shares.low, [last[0], now[0]], [last[1], now[1]]);
+                    let drive = drive(ring, reach(ring, input), last[1]);
+                    now = integrate(ring, drive, last[0], last[1]);
+                    *low = low_pass(shares.low, ring, drive, last[0], last[1]);
                 }
             }
             [self.band, self.low] = now;
@@ -620,95 +644,84 @@ impl<V: Lanes> Svf<V> {
             next = up_to_root(at(frame + 1));
             ring[GAIN] = ring[GAIN].sqrt();
             last = now;
-            now = integrate(ring, audio_at(input, frame), last[0], last[1]);
-            let shares = low_shares(ring, ratio);
-            *low = low_pass(shares, [last[0], now[0]], [last[1], now[1]]);
+            let drive = drive(ring, reach(ring, audio_at(input, frame)), last[1]);
+            now = integrate(ring, drive, last[0], last[1]);
+            *low = low_pass(low_shares(ring, ratio), ring, drive, last[0], last[1]);
         }
         [self.band, self.low] = now;
         [self.last.band, self.last.low] = last;
     }
 
-    /// As [`Svf::low_of_many`], of one voice that something moves: eight frames fill a vector. Their
-    /// coefficients are worked out while the integrators still go through the eight frames before.
+    /// As [`Svf::low_of_many`], of one voice that something moves: eight frames fill a vector.
     #[inline(always)]
     fn low_of_one(&mut self, input: Signal<'_, V>, knobs: Knobs<'_, V>, low: &mut [V]) {
-        let frames = low.len().min(MAX_FRAMES);
-        let mut inputs = [[V::splat(0.0); EIGHT]; EIGHTS];
-        copy_audio(input, 0, &mut inputs.as_flattened_mut()[..frames]);
-        let mut corners = [[V::splat(1.0); EIGHT]; EIGHTS + 1];
-        knobs
-            .corner
-            .write(0, &mut corners.as_flattened_mut()[..frames]);
         if let Some(damping) = knobs.damping {
             let damping = Damping::of(V::Wide::splat(damping.sum()));
             return self.eights(
-                &inputs,
                 #[inline(always)]
-                |eight| (wide(&corners[eight]), damping),
+                |eight| turn(knobs.corner.eight(eight), damping, eight_of(input, eight)),
                 low,
             );
         }
-        let mut resonances = [[V::splat(0.0); EIGHT]; EIGHTS + 1];
-        copy(
-            knobs.resonance,
-            0,
-            &mut resonances.as_flattened_mut()[..frames],
-        );
         self.eights(
-            &inputs,
             #[inline(always)]
             |eight| {
-                let damping = Damping::of(damping_of(wide(&resonances[eight])));
-                (wide(&corners[eight]), damping)
+                let damping = Damping::of(damping_of(eight_of(knobs.resonance, eight)));
+                turn(knobs.corner.eight(eight), damping, eight_of(input, eight))
             },
             low,
         );
     }
 
-    /// Low from vectors of eight frames; those past the end of the call lead nowhere.
+    /// Low from vectors of eight frames; those past the end of the call lead nowhere. What the
+    /// integrators take is worked out while they still go through the eight frames before.
     #[inline(always)]
-    fn eights(
-        &mut self,
-        inputs: &[[V; EIGHT]; EIGHTS],
-        at: impl Fn(usize) -> (V::Wide, Damping<V::Wide>),
-        low: &mut [V],
-    ) {
-        let frames = low.len().min(MAX_FRAMES);
-        // By turns, so that the integrators read what is in memory already.
-        let mut rings = [rooted(at(0)); 2];
-        let mut shares = [V::Wide::splat(0.0); 3];
-        // The integrators before each frame, and after the last.
-        let mut bands = [V::splat(0.0); MAX_FRAMES + 1];
-        let mut lows = bands;
-        let (mut next_band, mut next_low) = (self.band, self.low);
-        (bands[0], lows[0]) = (next_band, next_low);
-        let eights = frames.div_ceil(EIGHT);
-        for (eight, inputs) in inputs.iter().enumerate().take(eights) {
-            if eight + 1 < eights {
-                rings[(eight + 1) % 2] = rooted(at(eight + 1));
+    fn eights(&mut self, turn: impl Fn(usize) -> Turn<V::Wide>, low: &mut [V]) {
+        // Alternately, so that the integrators read what is in memory already.
+        let mut turns = [turn(0); 2];
+        let mut next = [self.band, self.low];
+        let (eights, rest) = low.as_chunks_mut::<EIGHT>();
+        let count = eights.len() + usize::from(!rest.is_empty());
+        let mut outs = eights.iter_mut();
+        for eight in 0..count {
+            if eight + 1 < count {
+                turns[(eight + 1) % 2] = turn(eight + 1);
             }
-            let (now, ratio) = &rings[eight % 2];
-            for (frame, input) in inputs.iter().enumerate() {
-                let ring = now.each_ref().map(
+            let (ring, ratio, reach) = &turns[eight % 2];
+            let (mut bands, mut lows) = ([next[0]; EIGHT + 1], [next[1]; EIGHT + 1]);
+            for frame in 0..EIGHT {
+                let ring = ring.each_ref().map(
                     #[inline(always)]
                     |row| V::splat(row.lane(frame)),
                 );
-                [next_band, next_low] = integrate(ring, *input, next_band, next_low);
-                let after = eight * EIGHT + frame + 1;
-                (bands[after], lows[after]) = (next_band, next_low);
+                let reach = reach.each_ref().map(
+                    #[inline(always)]
+                    |row| V::splat(row.lane(frame)),
+                );
+                next = integrate(ring, drive(ring, reach, next[1]), next[0], next[1]);
+                (bands[frame + 1], lows[frame + 1]) = (next[0], next[1]);
             }
-            // What was just stored is read one turn later, when it has arrived.
-            if let Some(last) = eight.checked_sub(1) {
-                write_low(shares, &bands, &lows, last, low);
+            let (band, held) = (wide(&bands), wide(&lows));
+            let drive = drive(*ring, *reach, held);
+            let values = low_pass(low_shares(*ring, *ratio), *ring, drive, band, held);
+            let mut last = [bands[EIGHT - 1], lows[EIGHT - 1]];
+            if let Some(low) = outs.next() {
+                for (frame, low) in low.iter_mut().enumerate() {
+                    *low = V::splat(values.lane(frame));
+                }
+            } else {
+                // Every place is named, as one that only turns out at run time has to lie in memory.
+                for frame in 0..EIGHT {
+                    if let Some(low) = rest.get_mut(frame) {
+                        *low = V::splat(values.lane(frame));
+                        last = [bands[frame], lows[frame]];
+                        next = [bands[frame + 1], lows[frame + 1]];
+                    }
+                }
             }
-            shares = low_shares(*now, *ratio);
+            [self.last.band, self.last.low] = last;
         }
-        if let Some(last) = eights.checked_sub(1) {
-            write_low(shares, &bands, &lows, last, low);
-        }
-        (self.band, self.low) = (bands[frames], lows[frames]);
-        let last = frames.saturating_sub(1);
-        (self.last.band, self.last.low) = (bands[last], lows[last]);
+        [self.band, self.low] = next;
     }
 
     #[inline(always)]
@@ -732,7 +745,9 @@ impl<V: Lanes> Svf<V> {
         let (mut next_band, mut next_low) = (self.band, self.low);
         (bands[0], lows[0]) = (next_band, next_low);
         for frame in 0..count {
-            [next_band, next_low] = integrate(at(rows, frame), inputs[frame], next_band, next_low);
+            let ring = at(rows, frame);
+            let drive = drive(ring, reach(ring, inputs[frame]), next_low);
+            [next_band, next_low] = integrate(ring, drive, next_band, next_low);
             (bands[frame + 1], lows[frame + 1]) = (next_band, next_low);
         }
         (self.band, self.low) = (next_band, next_low);
@@ -745,7 +760,9 @@ impl<V: Lanes> Svf<V> {
                     Some(held) => held.low,
                     None => low_shares(at(rows, frame), column(ratios, frame)),
                 };
-                *out = low_pass(shares, pair(bands, frame), pair(lows, frame));
+                let ring = at(rows, frame);
+                let drive = drive(ring, reach(ring, inputs[frame]), lows[frame]);
+                *out = low_pass(shares, ring, drive, bands[frame], lows[frame]);
             }
         }
         if !wants_poles(wanted) {
@@ -887,42 +904,22 @@ impl<V: Lanes, const N: usize> Stage<V, N> {
 /// How many frames of one voice fill a vector.
 const EIGHT: usize = 8;
 
-/// Eight frames of one voice in a vector.
+/// What eight frames of one voice come to before the integrators: the [`rooted`] and the [`reach`].
+type Turn<V> = (Ring<V>, [V; 2], [V; 2]);
+
 #[inline(always)]
-fn wide<V: Lanes>(frames: &[V; EIGHT]) -> V::Wide {
-    let mut wide = V::Wide::splat(0.0);
-    for (lane, frame) in wide.as_mut_slice().iter_mut().zip(frames) {
-        *lane = frame.sum();
-    }
-    wide
+fn turn<V: Lanes>(corner: V, damping: Damping<V>, input: V) -> Turn<V> {
+    let (ring, ratio) = rooted((corner, damping));
+    (ring, ratio, reach(ring, limited(input)))
 }
 
-/// Eight frames and, of each, the frame that follows.
+/// The first eight frames of one voice in a vector.
 #[inline(always)]
-fn wide_pair<V: Lanes>(frames: &[V; MAX_FRAMES + 1], eight: usize) -> [V::Wide; 2] {
-    [
-        wide(&frames.as_chunks().0[eight]),
-        wide(&frames[1..].as_chunks().0[eight]),
-    ]
-}
-
-/// Writes low of eight frames, or as many of them as there are.
-#[inline(always)]
-fn write_low<V: Lanes>(
-    shares: [V::Wide; 3],
-    bands: &[V; MAX_FRAMES + 1],
-    lows: &[V; MAX_FRAMES + 1],
-    eight: usize,
-    low: &mut [V],
-) {
-    let values = low_pass(shares, wide_pair(bands, eight), wide_pair(lows, eight));
-    let (eights, rest) = low.as_chunks_mut::<EIGHT>();
-    let to = eights
-        .get_mut(eight)
-        .map_or(rest, <[V; EIGHT]>::as_mut_slice);
-    for (to, value) in to.iter_mut().zip(values.as_slice()) {
-        *to = V::splat(*value);
-    }
+fn wide<V: Lanes>(frames: &[V; EIGHT + 1]) -> V::Wide {
+    V::Wide::from_fn(
+        #[inline(always)]
+        |frame| frames[frame % EIGHT].sum(),
+    )
 }
 
 /// Two frames in a row.

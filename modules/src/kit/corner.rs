@@ -37,6 +37,28 @@ pub fn gather<V: Lanes>(signal: Signal<'_, V>, start: usize) -> [V; STAGE] {
     }
 }
 
+/// Eight frames of one voice in a vector, the `eight`th; those past its end read as 0.
+#[inline(always)]
+pub fn eight_of<V: Lanes>(signal: Signal<'_, V>, eight: usize) -> V::Wide {
+    match signal {
+        Signal::Constant(value) => V::Wide::splat(value.sum()),
+        Signal::Frames(frames) => {
+            let (eights, rest) = frames.as_chunks::<8>();
+            if let Some(frames) = eights.get(eight) {
+                return V::Wide::from_fn(
+                    #[inline(always)]
+                    |frame| frames[frame % 8].sum(),
+                );
+            }
+            let mut wide = V::Wide::splat(0.0);
+            for (lane, frame) in wide.as_mut_slice().iter_mut().zip(rest) {
+                *lane = frame.sum();
+            }
+            wide
+        }
+    }
+}
+
 /// Writes the frames of a signal from `start` on, as many as there is room for.
 #[inline(always)]
 pub fn copy<V: Lanes>(signal: Signal<'_, V>, start: usize, out: &mut [V]) {
@@ -170,6 +192,19 @@ impl<'a, V: Lanes> Corner<'a, V> {
                 }
             }
         }
+    }
+
+    /// The corners of one voice in eight frames; see [`eight_of`].
+    #[inline(always)]
+    pub fn eight(&self, eight: usize) -> V::Wide {
+        let ratio = match self.ratio {
+            Some(ratio) => V::Wide::splat(ratio.sum()),
+            None => {
+                let (pitch, track) = (eight_of(self.pitch, eight), eight_of(self.track, eight));
+                exp2(pitch * track) * self.scale
+            }
+        };
+        (eight_of(self.cutoff, eight) * ratio).clamp(LOWEST, self.highest)
     }
 
     /// The corner of the [`STAGE`] frames from `start`.
