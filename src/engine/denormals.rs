@@ -28,6 +28,10 @@ const FLUSH: u32 = 1 << 15 | 1 << 6;
 const FLUSH: u64 = 1 << 24;
 
 fn read() -> Control {
+    // Miri knows no assembly, and computes with denormals whatever a register says.
+    if cfg!(miri) {
+        return FLUSH;
+    }
     #[cfg(target_arch = "x86_64")]
     {
         let mut control = 0u32;
