@@ -25,6 +25,28 @@ pub trait InstructionSet: Simd {
     /// Lane types of a set are only made by instances which the catalog created after it had
     /// checked the processor, so this is never reached on a lesser one.
     fn proof() -> Self;
+    /// See [`Halves::transpose_halves`].
+    #[inline(always)]
+    fn transpose_halves(self, [one, two, three, four]: [f32x8<Self>; 4]) -> [f32x8<Self>; 4] {
+        let ((a, e), (b, f)) = (one.split(), two.split());
+        let ((c, g), (d, h)) = (three.split(), four.split());
+        let [a, b, c, d] = transpose([a, b, c, d]);
+        let [e, f, g, h] = transpose([e, f, g, h]);
+        [a.combine(e), b.combine(f), c.combine(g), d.combine(h)]
+    }
+}
+
+/// Rows as columns, of a square of four by four.
+#[inline(always)]
+pub fn transpose<S: Simd>([a, b, c, d]: [f32x4<S>; 4]) -> [f32x4<S>; 4] {
+    let (low_even, high_even) = (a.zip_low(c), a.zip_high(c));
+    let (low_odd, high_odd) = (b.zip_low(d), b.zip_high(d));
+    [
+        low_even.zip_low(low_odd),
+        low_even.zip_high(low_odd),
+        high_even.zip_low(high_odd),
+        high_even.zip_high(high_odd),
+    ]
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -35,7 +57,11 @@ pub(crate) use fearless_simd::aarch64::Neon as Baseline;
 
 #[cfg(target_arch = "x86_64")]
 mod sets {
+    use core::arch::x86_64::{__m256, _mm256_unpackhi_ps, _mm256_unpacklo_ps};
+
     use super::InstructionSet;
+    use fearless_simd::f32x8;
+    use fearless_simd::prelude::*;
     use fearless_simd::x86::{Avx2, Avx512, Sse2};
 
     impl InstructionSet for Sse2 {
@@ -54,6 +80,31 @@ mod sets {
             // SAFETY: `catalog::Entry::instantiate` is the only place that names lane types of this
             // set, and it does so only for a `Level` that detection returned.
             unsafe { Avx2::assume_supported() }
+        }
+        #[inline(always)]
+        fn transpose_halves(self, [a, b, c, d]: [f32x8<Self>; 4]) -> [f32x8<Self>; 4] {
+            // Instructions that interleave within each half have no name beyond this set.
+            fearless_simd::kernel!(
+                #[inline(always)]
+                fn low(avx2: Avx2, one: __m256, other: __m256) -> __m256 {
+                    _mm256_unpacklo_ps(one, other)
+                }
+            );
+            fearless_simd::kernel!(
+                #[inline(always)]
+                fn high(avx2: Avx2, one: __m256, other: __m256) -> __m256 {
+                    _mm256_unpackhi_ps(one, other)
+                }
+            );
+            let [a, b, c, d] = [a.into(), b.into(), c.into(), d.into()];
+            let (low_even, high_even) = (low(self, a, c), high(self, a, c));
+            let (low_odd, high_odd) = (low(self, b, d), high(self, b, d));
+            [
+                low(self, low_even, low_odd).simd_into(self),
+                high(self, low_even, low_odd).simd_into(self),
+                low(self, high_even, high_odd).simd_into(self),
+                high(self, high_even, high_odd).simd_into(self),
+            ]
         }
     }
 
@@ -151,7 +202,7 @@ pub trait Lanes:
     /// 32 bits per lane.
     type Bits: LaneBits;
     /// Eight lanes of the same instruction set, for one voice's frames or channels side by side.
-    type Wide: Lanes;
+    type Wide: Halves;
 
     /// Runs `f` with the instruction set switched on. `f` and all it calls must be `#[inline(always)]`.
     fn vectorize<R>(f: impl FnOnce() -> R) -> R;
@@ -234,6 +285,31 @@ pub trait Lanes:
     fn from_phase(phase: Self::Bits) -> Self {
         Self::from_signed(phase.shift_right(8)) * (1.0 / 16_777_216.0)
     }
+}
+
+/// Eight lanes as two halves of four.
+pub trait Halves: Lanes {
+    /// From both halves.
+    #[inline(always)]
+    fn from_halves(low: &[f32; 4], high: &[f32; 4]) -> Self {
+        Self::from_fn(
+            #[inline(always)]
+            |lane| match lane {
+                0..4 => low[lane],
+                _ => high[lane % 4],
+            },
+        )
+    }
+    /// Both halves.
+    #[inline(always)]
+    fn halves(self) -> [[f32; 4]; 2] {
+        [
+            [self.lane(0), self.lane(1), self.lane(2), self.lane(3)],
+            [self.lane(4), self.lane(5), self.lane(6), self.lane(7)],
+        ]
+    }
+    /// Rows as columns, of a square of four by four in each half.
+    fn transpose_halves(rows: [Self; 4]) -> [Self; 4];
 }
 
 /// One voice.
@@ -753,6 +829,14 @@ wide_lanes!(
     i32x16
 );
 
+impl<S: InstructionSet> Halves for Eight<S> {
+    #[inline(always)]
+    fn transpose_halves([a, b, c, d]: [Self; 4]) -> [Self; 4] {
+        let [a, b, c, d] = S::proof().transpose_halves([a.0, b.0, c.0, d.0]);
+        [Eight(a), Eight(b), Eight(c), Eight(d)]
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -802,5 +886,24 @@ mod tests {
         check::<Mono<Baseline>>();
         check::<Eight<Baseline>>();
         check::<Sixteen<Baseline>>();
+    }
+    #[test]
+    fn rows_become_columns_in_each_half() {
+        fn check<W: Halves>() {
+            let half = |half: usize, row: usize| {
+                [0, 1, 2, 3].map(|column| (100 * half + 10 * row + column) as f32)
+            };
+            let rows = [0, 1, 2, 3].map(|row| W::from_halves(&half(0, row), &half(1, row)));
+            for (index, column) in W::transpose_halves(rows).into_iter().enumerate() {
+                let expected = [0, 1]
+                    .map(|half| [0, 1, 2, 3].map(|row| (100 * half + 10 * row + index) as f32));
+                assert_eq!(column.halves(), expected);
+            }
+        }
+        check::<Eight<Baseline>>();
+        #[cfg(target_arch = "x86_64")]
+        if fearless_simd::Level::new().as_avx2().is_some() {
+            check::<Eight<Avx2>>();
+        }
     }
 }

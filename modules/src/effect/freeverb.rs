@@ -1,15 +1,13 @@
 //! The reverb that everyone has heard.
 
-use core::marker::PhantomData;
-
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::corner::copy;
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
-use crate::kit::quad;
-use crate::kit::settled::settled;
+use crate::kit::settled::{any_differ, settled};
+use crate::kit::single::One;
 use crate::kit::switch::is_on;
-use crate::lanes::{LaneMask, Lanes};
+use crate::lanes::{Halves, LaneMask, Lanes};
 use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, toggle, unit};
 
@@ -93,11 +91,9 @@ struct Loop {
     keep: [f32; MAX_FRAMES],
 }
 
-/// One side of the room.
+/// One side of a room.
 struct Side {
     combs: [Ring; 8],
-    /// What each comb gave back last.
-    given: [f32; 8],
     all_passes: [Ring; 4],
 }
 
@@ -106,132 +102,205 @@ impl Side {
         Side {
             // A comb is never shorter than a call, so that no frame of one hears another.
             combs: COMBS.map(|frames| Ring::new(frames + spread, sample_rate, MAX_FRAMES)),
-            given: [0.0; 8],
             all_passes: ALL_PASSES.map(|frames| Ring::new(frames + spread, sample_rate, 1)),
         }
     }
 
+    fn rings(&self) -> impl Iterator<Item = &Ring> {
+        self.combs.iter().chain(&self.all_passes)
+    }
+
+    /// What a call hears of each comb.
+    #[inline(always)]
+    fn heard(&mut self) -> Option<[&mut [f32; MAX_FRAMES]; 8]> {
+        let [a, b, c, d, e, f, g, h] = &mut self.combs;
+        Some([
+            a.oldest()?,
+            b.oldest()?,
+            c.oldest()?,
+            d.oldest()?,
+            e.oldest()?,
+            f.oldest()?,
+            g.oldest()?,
+            h.oldest()?,
+        ])
+    }
+}
+
+/// The room of one lane.
+struct Room {
+    sides: [Side; 2],
+    /// What each comb gave back last: four combs of the left side and of the right, then the other four.
+    given: [[f32; 8]; 2],
+}
+
+impl Room {
+    fn new(sample_rate: f32) -> Self {
+        Room {
+            sides: [0, SPREAD].map(|spread| Side::new(sample_rate, spread)),
+            given: [[0.0; 8]; 2],
+        }
+    }
+
     fn reset(&mut self) {
-        self.combs.iter_mut().for_each(Ring::clear);
-        self.all_passes.iter_mut().for_each(Ring::clear);
-        self.given = [0.0; 8];
+        for side in &mut self.sides {
+            side.combs.iter_mut().for_each(Ring::clear);
+            side.all_passes.iter_mut().for_each(Ring::clear);
+        }
+        self.given = [[0.0; 8]; 2];
     }
 
     fn is_forgotten(&self) -> bool {
-        let mut rings = self.combs.iter().chain(&self.all_passes);
+        let mut rings = self.sides.iter().flat_map(Side::rings);
         rings.all(|ring| is_forgotten(&ring.samples))
     }
 
-    /// Turns what enters the room into what this side of it answers in the first `frames`.
+    /// Turns what enters the room into what each side of it answers in the first `frames`.
     #[inline(always)]
-    fn process(
+    fn process<W: Halves>(
         &mut self,
         frames: usize,
         input: &[f32; MAX_FRAMES],
         around: &Loop,
-        out: &mut [f32; MAX_FRAMES],
+        out: &mut [[f32; MAX_FRAMES]; 2],
     ) {
         let frames = frames.min(MAX_FRAMES);
-        self.resound(frames, input, around, out);
-        for comb in &mut self.combs {
-            comb.advance(frames);
-        }
-        for ring in &mut self.all_passes {
-            blur(ring, &mut out[..frames]);
+        self.resound::<W>(frames, input, around, out);
+        for (side, out) in self.sides.iter_mut().zip(out) {
+            for comb in &mut side.combs {
+                comb.advance(frames);
+            }
+            blur_in_a_row::<W>(&mut side.all_passes, frames, out);
         }
     }
 
     /// Hears the combs and feeds them.
     ///
     /// The damping is a recursion from frame to frame, so there the combs run side by side: squares of
-    /// four combs by four frames are turned around for it. Everything in one go, as what waits for the
-    /// recursion leaves room for the rest.
+    /// four combs by four frames, of the left and the right side in one vector, are turned around for it.
+    /// Everything in one go, as what waits for the recursion leaves room for the rest.
     #[inline(always)]
     #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
-    fn resound(
+    fn resound<W: Halves>(
         &mut self,
         frames: usize,
         input: &[f32; MAX_FRAMES],
         around: &Loop,
-        out: &mut [f32; MAX_FRAMES],
+        out: &mut [[f32; MAX_FRAMES]; 2],
     ) {
-        let [a, b, c, d, e, f, g, h] = &mut self.combs;
-        let [
-            Some(a),
-            Some(b),
-            Some(c),
-            Some(d),
-            Some(e),
-            Some(f),
-            Some(g),
-            Some(h),
-        ] = [
-            a.oldest(),
-            b.oldest(),
-            c.oldest(),
-            d.oldest(),
-            e.oldest(),
-            f.oldest(),
-            g.oldest(),
-            h.oldest(),
-        ]
-        else {
+        let [left, right] = &mut self.sides;
+        let (Some(left), Some(right)) = (left.heard(), right.heard()) else {
             return;
         };
-        let combs = [a, b, c, d, e, f, g, h];
-        let mut given = [quad::splat(0.0); 2];
-        for (given, values) in given.iter_mut().zip(self.given.as_chunks::<4>().0) {
-            *given = quad::load(values);
-        }
+        let [first, second] = &self.given;
+        let mut given = [load::<W>(first), load::<W>(second)];
         let squares = frames.min(MAX_FRAMES) / 4;
         for square in 0..squares {
-            let back = quad::load(&around.back.as_chunks::<4>().0[square]);
-            let input = quad::load(&input.as_chunks::<4>().0[square]);
-            let mut sum = quad::splat(0.0);
-            let mut columns = [[quad::splat(0.0); 4]; 2];
+            let back = &around.back.as_chunks::<4>().0[square];
+            let back = W::from_halves(back, back);
+            let input = &input.as_chunks::<4>().0[square];
+            let input = W::from_halves(input, input);
+            let mut sum = W::splat(0.0);
+            let mut columns = [[W::splat(0.0); 4]; 2];
             for group in 0..2 {
                 for comb in 0..4 {
-                    let heard = quad::load(&combs[4 * group + comb].as_chunks::<4>().0[square]);
+                    let heard = W::from_halves(
+                        &left[4 * group + comb].as_chunks::<4>().0[square],
+                        &right[4 * group + comb].as_chunks::<4>().0[square],
+                    );
                     sum += heard;
                     columns[group][comb] = back * heard;
                 }
-                columns[group] = quad::transpose(columns[group]);
+                columns[group] = W::transpose_halves(columns[group]);
             }
-            out.as_chunks_mut::<4>().0[square] = sum.into();
+            for (out, sum) in out.iter_mut().zip(sum.halves()) {
+                out.as_chunks_mut::<4>().0[square] = sum;
+            }
             for index in 0..4 {
-                let keep = quad::splat(around.keep[4 * square + index]);
+                let keep = W::splat(around.keep[4 * square + index]);
                 for group in 0..2 {
                     given[group] = keep * given[group] + columns[group][index];
                     columns[group][index] = given[group];
                 }
             }
             for group in 0..2 {
-                columns[group] = quad::transpose(columns[group]);
+                columns[group] = W::transpose_halves(columns[group]);
                 for comb in 0..4 {
-                    let fresh = input + columns[group][comb];
-                    combs[4 * group + comb].as_chunks_mut::<4>().0[square] = fresh.into();
+                    let fresh = (input + columns[group][comb]).halves();
+                    left[4 * group + comb].as_chunks_mut::<4>().0[square] = fresh[0];
+                    right[4 * group + comb].as_chunks_mut::<4>().0[square] = fresh[1];
                 }
             }
         }
-        for (values, given) in self.given.as_chunks_mut::<4>().0.iter_mut().zip(given) {
-            *values = given.into();
+        for (values, given) in self.given.iter_mut().zip(given) {
+            store(given, values);
         }
-        for frame in 4 * squares..frames.min(MAX_FRAMES) {
-            let mut sum = 0.0;
-            for comb in 0..8 {
-                let heard = combs[comb][frame];
-                sum += heard;
-                let back = around.back[frame] * heard;
-                self.given[comb] = around.keep[frame] * self.given[comb] + back;
-                combs[comb][frame] = input[frame] + self.given[comb];
+        for (side, combs) in [left, right].into_iter().enumerate() {
+            for frame in 4 * squares..frames.min(MAX_FRAMES) {
+                let mut sum = 0.0;
+                for comb in 0..8 {
+                    let given = &mut self.given[comb / 4][4 * side + comb % 4];
+                    let heard = combs[comb][frame];
+                    sum += heard;
+                    *given = around.keep[frame] * *given + around.back[frame] * heard;
+                    combs[comb][frame] = input[frame] + *given;
+                }
+                out[side][frame] = sum;
             }
-            out[frame] = sum;
         }
     }
 }
 
-/// Smears a sound in time. As in the classic it is an all-pass only nearly: the echoes are a third too
-/// loud beside the first sound.
+/// What an all-pass keeps and what it answers, from what it hears of itself and what enters.
+///
+/// As in the classic it is an all-pass only nearly: the echoes are a third too loud beside the first
+/// sound.
+#[inline(always)]
+fn diffuse<W: Lanes>(heard: W, input: W) -> [W; 2] {
+    [heard * DIFFUSION + input, heard - input]
+}
+
+/// Smears the first `frames` of a sound in time, by one all-pass after the other.
+#[inline(always)]
+fn blur_in_a_row<W: Lanes>(rings: &mut [Ring; 4], frames: usize, sound: &mut [f32; MAX_FRAMES]) {
+    let frames = frames.min(MAX_FRAMES);
+    if rings.iter().any(|ring| ring.length < frames) {
+        for ring in rings {
+            blur(ring, &mut sound[..frames]);
+        }
+        return;
+    }
+    let [a, b, c, d] = &mut *rings;
+    let (Some(a), Some(b), Some(c), Some(d)) = (a.oldest(), b.oldest(), c.oldest(), d.oldest())
+    else {
+        return;
+    };
+    let mut row = [a, b, c, d];
+    // No frame of a ring hears another, so that eight of them go through all rings in one go.
+    let eights = frames / 8;
+    for eight in 0..eights {
+        let sound = &mut sound.as_chunks_mut::<8>().0[eight];
+        let mut value = load::<W>(sound);
+        for held in &mut row {
+            let held = &mut held.as_chunks_mut::<8>().0[eight];
+            let [keep, answer] = diffuse(load::<W>(held), value);
+            store(keep, held);
+            value = answer;
+        }
+        store(value, sound);
+    }
+    for frame in 8 * eights..frames {
+        for held in &mut row {
+            let [keep, answer] = diffuse(One::splat(held[frame]), One::splat(sound[frame]));
+            (held[frame], sound[frame]) = (keep.sum(), answer.sum());
+        }
+    }
+    for ring in rings {
+        ring.advance(frames);
+    }
+}
+
+/// Smears a sound in time by a ring of any length.
 #[inline(always)]
 fn blur(ring: &mut Ring, sound: &mut [f32]) {
     let mut done = 0;
@@ -242,12 +311,26 @@ fn blur(ring: &mut Ring, sound: &mut [f32]) {
             return;
         };
         for (held, sound) in held.iter_mut().zip(&mut sound[..count]) {
-            let (heard, input) = (*held, *sound);
-            *held = heard * DIFFUSION + input;
-            *sound = heard - input;
+            let [keep, answer] = diffuse(One::splat(*held), One::splat(*sound));
+            (*held, *sound) = (keep.sum(), answer.sum());
         }
         ring.advance(count);
         done += count;
+    }
+}
+
+#[inline(always)]
+fn load<W: Lanes>(values: &[f32; 8]) -> W {
+    W::from_fn(
+        #[inline(always)]
+        |lane| values[lane % 8],
+    )
+}
+
+#[inline(always)]
+fn store<W: Lanes>(from: W, values: &mut [f32; 8]) {
+    for (lane, value) in values.iter_mut().enumerate() {
+        *value = from.lane(lane);
     }
 }
 
@@ -261,15 +344,16 @@ fn blur(ring: &mut Ring, sound: &mut [f32]) {
 /// No comb is shorter than a call, so all but the damping vectorises over frames. Each lane has a room of
 /// plain floats.
 pub struct Freeverb<V: Lanes> {
-    /// The two sides of each lane's room.
-    rooms: Box<[[Side; 2]]>,
+    /// That of each lane, of plain floats.
+    rooms: Box<[Room]>,
     hush: Hush,
     /// How far the room is frozen, 0..1.
     frozen: f32,
     freezing: f32,
+    /// Size, damping and how frozen where nothing moved last, and what they came to.
+    last: Option<([V; 3], [V; 2])>,
     /// Frames at the tuned rate in one of this.
     stretch: f32,
-    lanes: PhantomData<fn() -> V>,
 }
 
 impl<V: Lanes> Freeverb<V> {
@@ -284,6 +368,20 @@ impl<V: Lanes> Freeverb<V> {
         // At 1 nothing is lost: both differences are exact.
         let feedback = feedback + (one - feedback) * frozen;
         [feedback * (one - keep), keep]
+    }
+
+    /// As [`Freeverb::around`], which mostly gives what it gave in the last call.
+    #[inline(always)]
+    fn around_as_before(&mut self, size: V, damping: V, frozen: V) -> [V; 2] {
+        let now = [size, damping, frozen];
+        if let Some((before, around)) = &self.last
+            && !any_differ(before, &now)
+        {
+            return *around;
+        }
+        let around = self.around(size, damping, frozen);
+        self.last = Some((now, around));
+        around
     }
 
     /// What the combs give back and what they keep in a call; closes the door on `input` where the room
@@ -304,7 +402,7 @@ impl<V: Lanes> Freeverb<V> {
             && self.frozen == target(freeze)
         {
             let frozen = V::splat(self.frozen);
-            let [back, keep] = self.around(size, damping, frozen);
+            let [back, keep] = self.around_as_before(size, damping, frozen);
             for input in input {
                 *input *= one - frozen;
             }
@@ -396,21 +494,18 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
     fn new(setup: &Setup) -> Self {
         Freeverb {
             rooms: (0..V::COUNT)
-                .map(|_| [0, SPREAD].map(|spread| Side::new(setup.sample_rate, spread)))
+                .map(|_| Room::new(setup.sample_rate))
                 .collect(),
             hush: Hush::new(setup.sample_rate),
             frozen: 0.0,
+            last: None,
             freezing: 1.0 / (FREEZING * setup.sample_rate),
             stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
-            lanes: PhantomData,
         }
     }
 
     fn reset(&mut self) {
-        self.rooms
-            .as_flattened_mut()
-            .iter_mut()
-            .for_each(Side::reset);
+        self.rooms.iter_mut().for_each(Room::reset);
         self.hush.reset();
         self.frozen = 0.0;
     }
@@ -418,8 +513,8 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
     fn carry(&mut self, _: &mut Porter) {}
 
     fn rests(&mut self) -> bool {
-        let sides = self.rooms.as_flattened();
-        self.hush.rests(|| sides.iter().all(Side::is_forgotten))
+        let rooms = &self.rooms;
+        self.hush.rests(|| rooms.iter().all(Room::is_forgotten))
     }
 
     #[inline(always)]
@@ -443,15 +538,15 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
         let mut scratch = [[zero; MAX_FRAMES]; 2];
         let [back, keep] = self.steer(size, damping, freeze, &mut input[..frames], &mut scratch);
         let mut wet = [[zero; MAX_FRAMES]; 2];
-        for (lane, sides) in self.rooms.iter_mut().enumerate() {
+        for (lane, room) in self.rooms.iter_mut().enumerate() {
             let around = Loop {
                 back: lane_of(back, lane),
                 keep: lane_of(keep, lane),
             };
             let input = lane_of(Signal::Frames(&input), lane);
-            for (side, wet) in sides.iter_mut().zip(&mut wet) {
-                let mut answer = [0.0; MAX_FRAMES];
-                side.process(frames, &input, &around, &mut answer);
+            let mut answers = [[0.0; MAX_FRAMES]; 2];
+            room.process::<V::Wide>(frames, &input, &around, &mut answers);
+            for (wet, answer) in wet.iter_mut().zip(answers) {
                 for (wet, answer) in wet.iter_mut().zip(answer) {
                     wet.set_lane(lane, answer);
                 }

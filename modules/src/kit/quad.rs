@@ -7,6 +7,7 @@
 use fearless_simd::f32x4;
 use fearless_simd::prelude::*;
 
+pub use crate::lanes::transpose;
 use crate::lanes::{Baseline, InstructionSet};
 
 /// Four floats, of the instruction set that every processor has; so the same bits on every level.
@@ -22,19 +23,6 @@ pub fn splat(value: f32) -> Quad {
 #[inline(always)]
 pub fn load(values: &[f32; 4]) -> Quad {
     Quad::load_array_ref(Baseline::proof(), values)
-}
-
-/// Rows as columns.
-#[inline(always)]
-pub fn transpose([a, b, c, d]: [Quad; 4]) -> [Quad; 4] {
-    let (low_even, high_even) = (a.zip_low(c), a.zip_high(c));
-    let (low_odd, high_odd) = (b.zip_low(d), b.zip_high(d));
-    [
-        low_even.zip_low(low_odd),
-        low_even.zip_high(low_odd),
-        high_even.zip_low(high_odd),
-        high_even.zip_high(high_odd),
-    ]
 }
 
 #[cfg(test)]
