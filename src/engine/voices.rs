@@ -28,11 +28,18 @@ pub(super) struct VoiceLevels {
     sounding: bool,
 }
 
+/// The louder of two levels, or the second where the first is no number: one instruction for many lanes,
+/// which [`f32::max`] is not.
+#[inline(always)]
+fn louder(one: f32, other: f32) -> f32 {
+    if one > other { one } else { other }
+}
+
 impl VoiceLevels {
     /// Takes in the peaks of a call.
     pub(super) fn raise(&mut self, peaks: &[f32; MAX_LANES]) {
         for (rising, peak) in self.rising.iter_mut().zip(peaks) {
-            *rising = rising.max(*peak);
+            *rising = louder(*peak, *rising);
         }
         self.sounding = true;
     }
@@ -47,13 +54,13 @@ impl VoiceLevels {
         if !self.sounding {
             return;
         }
-        let mut loudest = 0.0f32;
-        for (settled, rising) in self.settled.iter_mut().zip(&mut self.rising) {
-            *settled = rising.max(*settled * DECAY);
-            *rising = 0.0;
-            loudest = loudest.max(*settled);
+        let mut sounding = 0;
+        for (settled, rising) in self.settled.iter_mut().zip(&self.rising) {
+            *settled = louder(*rising, *settled * DECAY);
+            sounding += u32::from(*settled >= GONE);
         }
-        if loudest < GONE {
+        self.rising = SILENT;
+        if sounding == 0 {
             *self = VoiceLevels::default();
         }
     }
