@@ -27,3 +27,14 @@ pub fn set_wide<V: Lanes>(frames: &mut [V; 8], values: V::Wide) {
         *frame = V::splat(*value);
     }
 }
+
+/// Phases that move evenly, from the first of eight on.
+#[inline(always)]
+pub fn ramp<B: LaneBits>(first: u32, step: u32) -> B {
+    B::from_fn(
+        #[inline(always)]
+        |frame| frame as u32,
+    )
+    .wrapping_mul(B::splat(step))
+    .wrapping_add(B::splat(first))
+}

@@ -153,20 +153,16 @@ pub fn log2<V: Lanes>(x: V) -> V {
 /// sin(2 pi x), absolute error below 2e-7 for `x` within ±2^20 turns.
 #[inline(always)]
 pub fn sin_turns<V: Lanes>(x: V) -> V {
-    sin_within_a_turn(x - round(x))
-}
-
-/// The turns of a phase within -1/2..1/2, to the 24 bits that [`Lanes::from_phase`] keeps.
-#[inline(always)]
-pub fn signed_turns<V: Lanes>(phase: V::Bits) -> V {
-    V::from_signed(phase & V::Bits::splat(0xffff_ff00)) * (1.0 / 4_294_967_296.0)
-}
-
-/// [`sin_turns`] within -1/2..1/2, bit for bit and faster.
-#[inline(always)]
-pub fn sin_within_a_turn<V: Lanes>(turn: V) -> V {
+    let turn = x - round(x);
     // Folds -1/2..1/2 into -1/4..1/4: sin(pi - a) = sin a.
     sin_within_a_quarter(turn.min(V::splat(0.5) - turn).max(V::splat(-0.5) - turn))
+}
+
+/// [`sin_turns`] of a phase that is given a quarter turn ahead, to the 24 bits that [`Lanes::from_phase`]
+/// keeps: bit for bit and faster.
+#[inline(always)]
+pub fn sin_of_phase_ahead<V: Lanes>(phase: V::Bits) -> V {
+    minus_cos_of_phase(phase & V::Bits::splat(0xffff_ff00))
 }
 
 /// -cos(2 pi x) for `x` within -1/2..1/2: a sine a quarter turn later, which is the same for both signs
@@ -283,7 +279,7 @@ mod tests {
         ];
         for phase in spread.chain(corners) {
             let turns = sin_turns(One::from_phase(phase)).sum();
-            let direct = sin_within_a_turn(signed_turns::<One>(phase)).sum();
+            let direct = sin_of_phase_ahead::<One>(phase.wrapping_add(1 << 30)).sum();
             assert_eq!(turns.to_bits(), direct.to_bits(), "{phase:#x}");
         }
     }

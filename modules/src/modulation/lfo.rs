@@ -7,7 +7,8 @@ use crate::contract::{Cx, In, Module, Out, Setup, Signal, Wanted};
 use crate::kit::alike::{EIGHTS, alike};
 use crate::kit::beats::{DIVISIONS, cycles, division};
 use crate::kit::edge::{Edges, next_turn, to_gate};
-use crate::kit::math::{signed_turns, sin_turns, sin_within_a_turn};
+use crate::kit::eight::{ramp, set_wide};
+use crate::kit::math::{sin_of_phase_ahead, sin_turns};
 use crate::kit::random::{bipolar, draw, lane_seeds};
 use crate::kit::settled::{constants, differ};
 use crate::kit::switch::{from, is_at, position, stretches};
@@ -31,6 +32,8 @@ const SHAPES: &[&str] = &[
 const OUT: usize = 0;
 const GATE: usize = 1;
 
+/// A quarter turn as a phase.
+const QUARTER: u32 = 1 << 30;
 /// Where fading stops counting, in frames: above 20 s at 384 kHz, and exact as a float.
 const FADED: f32 = 8_388_608.0;
 
@@ -159,6 +162,15 @@ impl<V: Lanes> Step<V> {
         }
     }
 
+    /// So many steps at once.
+    #[inline(always)]
+    fn times(self, count: u32) -> Self {
+        Step {
+            whole: self.whole.wrapping_mul(V::Bits::splat(count)),
+            below: self.below.wrapping_mul(V::Bits::splat(count)),
+        }
+    }
+
     /// That of one of eight frames, in all lanes.
     #[inline(always)]
     fn spread<M: Lanes>(&self, frame: usize) -> Step<M> {
@@ -235,17 +247,75 @@ impl<V: Lanes> Even<V> {
     /// Writes a wave, given as a function of the phase.
     #[inline(always)]
     fn write(self, out: &mut [V], wave: impl Fn(V::Bits) -> V) {
+        let mut phases = self.phases();
+        for out in out {
+            *out = wave(phases());
+        }
+    }
+
+    /// Gives the phase frame by frame.
+    #[inline(always)]
+    fn phases(self) -> impl FnMut() -> V::Bits {
         let Even {
             mut phase,
             mut fine,
             step,
         } = self;
-        for out in out {
+        #[inline(always)]
+        move || {
             // Up to 64 frames do not overflow the bits below the phase, as in [`Lfo::after`].
-            *out = wave(phase.wrapping_add(fine.shift_right(24)));
+            let now = phase.wrapping_add(fine.shift_right(24));
             phase = phase.wrapping_add(step.whole);
             fine = fine.wrapping_add(step.below);
+            now
         }
+    }
+
+    /// The same, some frames later.
+    #[inline(always)]
+    fn after(self, frames: usize) -> Self {
+        let Step { whole, below } = self.step.times(frames as u32);
+        Even {
+            phase: self.phase.wrapping_add(whole),
+            fine: self.fine.wrapping_add(below),
+            ..self
+        }
+    }
+
+    /// One voice, eight frames at a time.
+    #[inline(always)]
+    fn wide(self) -> Even<V::Wide> {
+        let (whole, below) = (self.step.whole.lane(0), self.step.below.lane(0));
+        let step = Step::<V::Wide> {
+            whole: LaneBits::splat(whole),
+            below: LaneBits::splat(below),
+        };
+        Even {
+            phase: ramp(self.phase.lane(0), whole),
+            fine: ramp(self.fine.lane(0), below),
+            step: step.times(8),
+        }
+    }
+
+    /// Writes a sine.
+    #[inline(always)]
+    fn write_sine(mut self, out: &mut [V]) {
+        self.phase = self.phase.wrapping_add(V::Bits::splat(QUARTER));
+        let mut rest = out;
+        if V::COUNT == 1 {
+            let (eights, others) = rest.as_chunks_mut();
+            let mut phases = self.wide().phases();
+            self = self.after(8 * eights.len());
+            for eight in eights {
+                set_wide(eight, sin_of_phase_ahead(phases()));
+            }
+            rest = others;
+        }
+        self.write(
+            rest,
+            #[inline(always)]
+            |phase| sin_of_phase_ahead(phase),
+        );
     }
 }
 
@@ -302,8 +372,14 @@ impl<V: Lanes> Lfo<V> {
         if shape > 4 || (width - half).abs().gt(V::splat(0.0)).any() {
             return false;
         }
+        let none = V::splat(0.0);
+        // Mostly there is none, and then nothing has to wait for it.
+        let start = match phase.abs().gt(none).any() {
+            true => phase.to_phase(),
+            false => V::Bits::splat(0),
+        };
         let run = Even {
-            phase: self.place.phase.wrapping_add(phase.to_phase()),
+            phase: self.place.phase.wrapping_add(start),
             fine: self.fine,
             step,
         };
@@ -317,16 +393,7 @@ impl<V: Lanes> Lfo<V> {
         }
         if wanted.has(OUT) {
             match shape {
-                0 => {
-                    run.write(
-                        out,
-                        #[inline(always)]
-                        |phase| signed_turns(phase),
-                    );
-                    for out in out.iter_mut() {
-                        *out = sin_within_a_turn(*out);
-                    }
-                }
+                0 => run.write_sine(out),
                 1 => run.write(
                     out,
                     #[inline(always)]

@@ -3,7 +3,7 @@
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::eight::{set_wide, wide, wide_bits};
+use crate::kit::eight::{ramp, set_wide, wide, wide_bits};
 use crate::kit::math::{minus_cos_of_phase, minus_cos_within_a_turn, round};
 use crate::kit::phasor::{Controls, Moving, Phasor, Steady};
 use crate::kit::settled::{differ, settled};
@@ -233,12 +233,7 @@ fn draw<V: Lanes>(steady: Steady<V>, out: &mut [V]) {
     }
     let (eights, rest) = out.as_chunks_mut::<8>();
     let (before, step) = (steady.before.lane(0), steady.increment.lane(0));
-    let mut phases = <V::Wide as Lanes>::Bits::from_fn(
-        #[inline(always)]
-        |lane| lane as u32 + 1,
-    )
-    .wrapping_mul(LaneBits::splat(step))
-    .wrapping_add(LaneBits::splat(before));
+    let mut phases = ramp(before.wrapping_add(step), step);
     let done = step.wrapping_mul(8 * eights.len() as u32);
     for eight in eights {
         set_wide(eight, minus_cos_of_phase(phases));
