@@ -678,14 +678,19 @@ impl Plan {
                 let pairs = instances.iter_mut().zip(to_instances);
                 pairs.for_each(|(instance, to_instance)| std::mem::swap(instance, to_instance));
             }
-            let seats = self.cast.seats.get_mut(here).unwrap_or_default();
-            let to_seats = to.cast.seats.get_mut(there.clone()).unwrap_or_default();
-            let unusual = pending::UNUSUAL.and(pending::CABLED);
-            for (at, (seat, to_seat)) in seats.iter_mut().zip(to_seats).enumerate() {
-                if (seat.pending.and(to_seat.pending)).has(unusual)
-                    && let (Some(node), Some(to_node)) = (nodes.get(at), to_nodes.get(at))
-                    && let Some(to_state) = to.cast.states.get_mut(there.start + at)
-                {
+            let seats = self.cast.seats.get(here).unwrap_or_default();
+            let unusual = |seat: &Seat| {
+                let pending = pending::UNUSUAL.and(pending::CABLED);
+                seat.pending.has(pending)
+            };
+            // Nothing is pending there yet that lasts.
+            for (at, seat) in (0..).zip(seats).filter(|(_, seat)| unusual(seat)) {
+                let (Some(node), Some(to_node)) = (nodes.get(at), to_nodes.get(at)) else {
+                    break;
+                };
+                let at = there.start + at;
+                let to_seat = to.cast.seats.get_mut(at);
+                if let (Some(to_seat), Some(to_state)) = (to_seat, to.cast.states.get_mut(at)) {
                     let params = to_node.params.of_mut(&mut to.tables.params);
                     if node.may_rest && !to_node.may_rest {
                         // Else it would rest on, whatever it played meanwhile, when it comes to a plan in
@@ -721,11 +726,9 @@ impl Plan {
 }
 
 /// Hands over what is pending, and what a module reads at its params if it is in a block.
-fn hand_over_pending(here: &mut Seat, there: &mut Seat, params: &[Param], read: &mut [Operand]) {
-    let lasting = (here.pending, there.pending);
+fn hand_over_pending(here: &Seat, there: &mut Seat, params: &[Param], read: &mut [Operand]) {
     for bit in [pending::MOVING, pending::FAILED] {
-        here.pending.set(bit, lasting.1.has(bit));
-        there.pending.set(bit, lasting.0.has(bit));
+        there.pending.set(bit, here.pending.has(bit));
     }
     for (read, param) in read.iter_mut().zip(params) {
         // Blocks have other places there, so it must be told anew.
