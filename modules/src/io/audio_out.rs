@@ -1,12 +1,13 @@
 //! What the host hears.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::eight::{set_wide, wide};
 use crate::kit::gain::scale;
 use crate::kit::hush::Hush;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::{db_to_gain, peak_of};
 use crate::kit::settled::differ;
-use crate::kit::switch::stretches;
+use crate::kit::switch::{position, stretches};
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
 use crate::spec::{Category, Spec, Voicing, audio, decibels, number, toggle};
@@ -86,7 +87,7 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
 
     fn rests(&mut self) -> bool {
         let limiter = &self.limiter;
-        self.hush.rests(|| limiter.lets_pass(V::splat(0.0)))
+        self.hush.rests(|| limiter.rests())
     }
 
     #[inline(always)]
@@ -113,13 +114,14 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
             if differ(level, self.level) {
                 (self.level, self.gain) = (level, gain(level));
             }
+            let mut within = true;
             for (out, input, side) in sides {
-                input.join(
-                    Signal::Constant(self.gain * balanced(balance, side)),
-                    out,
-                    #[inline(always)]
-                    |input, gain| finite(input * gain),
-                );
+                within &= scaled(input, self.gain * balanced(balance, side), out);
+            }
+            if let Some(limit) = limit.constant() {
+                self.hush.hear([out_left, out_right]);
+                self.limit(position(limit), within, out_left, out_right);
+                return;
             }
         } else {
             let mut opens = [self.open; MAX_FRAMES];
@@ -149,21 +151,64 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
         for (stretch, limits) in stretches(limit, cx.frames) {
             let left = &mut out_left[stretch.clone()];
             let right = &mut out_right[stretch];
-            if limits == 0 {
-                self.limiter.reset();
-            } else if !self.limiter.lets_pass(peak_of([&*left, &*right])) {
-                self.limiter.run(left, right);
-            }
+            let within = peak_of([&*left, &*right]).le(one).all();
+            self.limit(limits, within, left, right);
         }
     }
+}
+
+impl<V: Lanes> AudioOut<V> {
+    /// Limits frames, if the switch says so. `within` ±1 they may be left alone.
+    #[inline(always)]
+    fn limit(&mut self, switch: usize, within: bool, left: &mut [V], right: &mut [V]) {
+        if switch == 0 {
+            self.limiter.reset();
+        } else if !(within && self.limiter.rests()) {
+            self.limiter.run(left, right);
+        }
+    }
+}
+
+/// Writes a side times its gain, and tells on the way whether all of it is within ±1.
+#[inline(always)]
+fn scaled<V: Lanes>(input: Signal<'_, V>, gain: V, mut out: &mut [V]) -> bool {
+    let mut input = match input {
+        Signal::Constant(input) => {
+            let sample = finite(input * gain);
+            out.fill(sample);
+            return sample.abs().le(V::splat(1.0)).all();
+        }
+        Signal::Frames(input) => input,
+    };
+    let mut within = true;
+    if V::COUNT == 1 {
+        let (eights, rest) = input.as_chunks();
+        let (out_eights, out_rest) = out.as_chunks_mut();
+        let (mut peak, gain) = (V::Wide::splat(0.0), V::Wide::splat(gain.lane(0)));
+        for (out, eight) in out_eights.iter_mut().zip(eights) {
+            let sample = wide(eight) * gain;
+            peak = sample.abs().max(peak);
+            set_wide(out, finite(sample));
+        }
+        within = peak.le(V::Wide::splat(1.0)).all();
+        (input, out) = (rest, out_rest);
+    }
+    let mut peak = V::splat(0.0);
+    for (out, input) in out.iter_mut().zip(input) {
+        let sample = *input * gain;
+        peak = sample.abs().max(peak);
+        *out = finite(sample);
+    }
+    within && peak.le(V::splat(1.0)).all()
 }
 
 /// The same sample, or 0 for what is no finite number.
 #[inline(always)]
 fn finite<V: Lanes>(sample: V) -> V {
-    let zero = V::splat(0.0);
-    // Only finite numbers times 0 are 0.
-    (sample * 0.0).abs().le(zero).select(sample, zero)
+    sample
+        .abs()
+        .lt(V::splat(f32::INFINITY))
+        .select(sample, V::splat(0.0))
 }
 
 /// What both sides are multiplied by.

@@ -34,10 +34,10 @@ impl<V: Lanes> Limiter<V> {
         self.reduction = V::splat(0.0);
     }
 
-    /// Whether signals with this peak pass bit for bit and leave the limiter as it is.
+    /// Whether signals within ±1 pass bit for bit and leave the limiter as it is.
     #[inline(always)]
-    pub fn lets_pass(&self, peak: V) -> bool {
-        (self.reduction.le(V::splat(0.0)) & peak.le(V::splat(1.0))).all()
+    pub fn rests(&self) -> bool {
+        self.reduction.le(V::splat(0.0)).all()
     }
 
     /// Turns both signals down in the next frames, at most [`MAX_FRAMES`]. All samples must be finite.

@@ -185,7 +185,13 @@ pub fn minus_cos_of_phase<V: Lanes>(phase: V::Bits) -> V {
 fn sin_within_a_quarter<V: Lanes>(turn: V) -> V {
     turn * polynomial(
         turn * turn,
-        [6.283_185, -41.341_656, 81.601_006, -76.549_78, 39.536_705],
+        [
+            std::f32::consts::TAU.next_down(),
+            -41.341_656,
+            81.601_006,
+            -76.549_78,
+            39.536_705,
+        ],
     )
 }
 

@@ -322,7 +322,7 @@ impl Echoes {
         let [back_left, back_right] = &mut back;
         let (back_left, back_right) = (&mut back_left[..count], &mut back_right[..count]);
         let peak = peak(back_left).max(peak(back_right));
-        if !self.limiter.lets_pass(One::splat(peak)) {
+        if !(peak <= 1.0 && self.limiter.rests()) {
             let mut loud = [[One::splat(0.0); MAX_FRAMES]; 2];
             let [loud_left, loud_right] = &mut loud;
             for (loud, back) in loud_left.iter_mut().zip(&*back_left) {
