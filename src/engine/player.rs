@@ -217,7 +217,7 @@ impl Player {
             }
             events = later;
             let mut heard = inputs;
-            for input in &mut heard {
+            for input in heard.iter_mut().filter(|input| !input.is_empty()) {
                 *input = &input[start.min(input.len())..end.min(input.len())];
             }
             let (from, to) = (start.min(left.len()), end.min(left.len()));

@@ -266,15 +266,30 @@ struct Call<'a> {
 // SAFETY, for each `unsafe` block below: the plan's invariants are what the functions demand, and
 // whoever calls `Plan::run` borrows the plan exclusively, which keeps everyone else from its memory.
 impl Call<'_> {
-    #[inline]
+    #[inline(always)]
     fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
         let form = self.form(step.sleeper);
-        if form == Form::Asleep {
-            if let Act::Run(nodes) | Act::TakeTurns(nodes) = step.act {
+        if form != Form::Asleep {
+            return self.act(step, form, cx, span, onto);
+        }
+        if let Act::Run(nodes) | Act::TakeTurns(nodes) = step.act {
+            let mut seats = nodes.of(&self.cast.seats).iter();
+            if seats.any(|seat| seat.pending.has(pending::MOVING)) {
                 self.pass(nodes, cx.frames);
             }
-            return;
         }
+    }
+
+    // A call of its own: of a patch that sleeps most steps are left out, and should cost nothing.
+    #[inline(never)]
+    fn act(
+        &mut self,
+        step: &Step,
+        form: Form,
+        cx: &mut Cx<'_>,
+        span: Span,
+        onto: &mut [&mut [f32]; 2],
+    ) {
         match &step.act {
             Act::Run(nodes) => match form.soloists() {
                 None => self.run_nodes(*nodes, cx, span),
@@ -412,6 +427,7 @@ impl Call<'_> {
     }
 
     /// A call in which nodes sleep: only their knobs go their way.
+    #[cold]
     fn pass(&mut self, nodes: Range, frames: usize) {
         let first = nodes.start();
         for (index, node) in (first..).zip(nodes.of(self.nodes)) {
@@ -450,8 +466,9 @@ impl Call<'_> {
         while index < end {
             self.running = index;
             self.ran.set(0);
-            let seats = self.cast.seats.get(index..end).unwrap_or_default();
-            if seats.first().map(|seat| seat.pending) == Some(Pending::NONE) {
+            let seat = self.cast.seats.get(index);
+            if seat.is_some_and(|seat| seat.pending == Pending::NONE) {
+                let seats = self.cast.seats.get(index..end).unwrap_or_default();
                 let instances = self.cast.instances.get_mut(index..end).unwrap_or_default();
                 // SAFETY: see above.
                 let ran = unsafe {
@@ -474,9 +491,9 @@ impl Call<'_> {
     #[inline(always)]
     fn goes_on_standing(&self, index: usize, cx: &Cx<'_>, span: Span) -> bool {
         let standing = self.tables.standing.get(index).copied().unwrap_or(0);
-        // Of those that may not stand this is 0.
-        usize::from(standing) >= span.frames
-            && (self.cast.seats.get(index)).is_some_and(|it| !it.pending.has(pending::LASTING))
+        let pending = self.cast.seats.get(index).map(|seat| seat.pending);
+        pending.is_some_and(|it| it.has(pending::MAY_STAND) && !it.has(pending::LASTING))
+            && usize::from(standing) >= span.frames
             && (cx.notes.is_empty() || !self.nodes.get(index).is_some_and(|node| node.is_source))
     }
 
@@ -491,7 +508,7 @@ impl Call<'_> {
     }
 
     /// Runs a node at which something is pending.
-    #[inline(never)]
+    #[inline(always)]
     fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
         let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
             return;
