@@ -139,6 +139,18 @@ fn damping_shortens_the_highs() {
 }
 
 #[test]
+fn a_room_that_changes_from_call_to_call_is_heard() {
+    let sound = |cut: usize| {
+        let rig = wet(48_000.0).feed("left", noise);
+        let rig = rig.feed("size", |frame, _| if frame < 6_400 { 0.2 } else { 0.9 });
+        let mut rig = rig.feed("damping", |frame, _| if frame < 9_664 { 0.1 } else { 0.8 });
+        rig.run_cut(12_800, &[cut])
+    };
+    // Between calls of 64 frames, and within calls of 48.
+    assert!(sound(64) == sound(48));
+}
+
+#[test]
 fn no_width_is_mono_and_no_mix_is_dry() {
     let noisy = |rig: Rig| {
         rig.feed("left", noise)
