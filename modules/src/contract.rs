@@ -1,6 +1,7 @@
 //! What a module is, and what it is given on each call.
 
 use crate::blocks::Io;
+use crate::kit::eight::{set_wide, wide};
 use crate::lanes::Lanes;
 use crate::notes::NoteEvent;
 use crate::porter::Porter;
@@ -8,6 +9,10 @@ use crate::spec::{Silence, Spec};
 
 /// The most frames in one call of [`Module::process`].
 pub const MAX_FRAMES: usize = 64;
+/// Frames in a call of modules that take turns; see [`Module::RECURSIVE`]. Few enough for the next module to
+/// come within the reach of the processor, and enough to be worth a call. Of 8, 16 and 32 the best for rows of
+/// `biquad`.
+pub const TURN: usize = 16;
 /// Softer than this is silence: -120 dB.
 pub const QUIET: f32 = 1e-6;
 /// The most voices in one signal.
@@ -125,6 +130,39 @@ impl<'a, V: Lanes> Signal<'a, V> {
                     *out = f(*a, *b);
                 }
             }
+        }
+    }
+}
+
+impl<'a, V: Lanes> Signal<'a, V> {
+    /// Multiplies every pair of frames, as many as `out` has.
+    #[inline(always)]
+    pub fn multiply(self, other: Signal<'_, V>, out: &mut [V]) {
+        let (frames, factor) = match (self, other) {
+            (Signal::Frames(frames), Signal::Constant(factor))
+            | (Signal::Constant(factor), Signal::Frames(frames))
+                if V::COUNT == 1 =>
+            {
+                (frames, factor)
+            }
+            _ => {
+                return self.join(
+                    other,
+                    out,
+                    #[inline(always)]
+                    |one, other| one * other,
+                );
+            }
+        };
+        let factors = V::Wide::splat(factor.sum());
+        let (eights, rest) = out.as_chunks_mut();
+        let (from, from_rest) = frames.as_chunks();
+        // In vectors by name: where the compiler finds them it first makes sure that nothing overlaps.
+        for (out, eight) in eights.iter_mut().zip(from) {
+            set_wide::<V>(out, wide(eight) * factors);
+        }
+        for (out, frame) in rest.iter_mut().zip(from_rest) {
+            *out = *frame * factor;
         }
     }
 }
@@ -257,6 +295,9 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     /// Whether one voice of it mostly waits for its own last frame, so that a row of such modules is
     /// better run a few frames at a time. It must hear neither notes nor the host.
     const RECURSIVE: bool = false;
+    /// Whether a call of it is so short that being called is much of what it costs: a row of such modules is
+    /// then run in one piece. It must write all of its outputs, whether or not they are read.
+    const BRIEF: bool = false;
     /// Whether [`Module::held`] ever names an output, or [`Module::stands`] is ever true.
     const HOLDS: bool = false;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
@@ -357,6 +398,41 @@ pub trait Instance: Send + 'static {
     fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread.
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
+    /// Calls `run`, which runs several of the kind by way of [`Instance::process_in_row`] and is told whether
+    /// their call is as long as mostly. Audio thread.
+    #[inline(always)]
+    fn row<R>(frames: usize, mut run: impl FnMut(bool) -> R) -> R
+    where
+        Self: Sized,
+    {
+        _ = frames;
+        run(false)
+    }
+    /// As [`Instance::process`], within [`Instance::row`], which says whether the call is as long as mostly.
+    /// Of one that is brief, what is no number is still to be taken back. Audio thread.
+    #[inline(always)]
+    fn process_in_row(&mut self, cx: &Cx<'_>, io: Io<'_>, as_mostly: bool) -> Health
+    where
+        Self: Sized,
+    {
+        _ = as_mostly;
+        self.process(cx, &io)
+    }
+    /// After [`Health::NOT_FINITE`]: back to silence, and silence in place of what was made. Audio thread.
+    fn take_back(&mut self, io: &Io<'_>)
+    where
+        Self: Sized,
+    {
+        _ = io;
+    }
+    /// See [`Module::BRIEF`].
+    #[inline(always)]
+    fn is_brief() -> bool
+    where
+        Self: Sized,
+    {
+        false
+    }
 }
 
 /// Adapts a [`Module`] to [`Instance`].
@@ -391,26 +467,95 @@ where
         self.module.carry(porter);
     }
 
+    #[inline(always)]
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {
+        let module = &mut *self;
+        let health = V::vectorize(
+            #[inline(always)]
+            move || {
+                if M::BRIEF && cx.frames == Self::MOSTLY {
+                    module.make(cx, *io, Self::MOSTLY)
+                } else {
+                    module.make(cx, *io, cx.frames)
+                }
+            },
+        );
+        if health == Health::NOT_FINITE {
+            self.take_back(io);
+        }
+        health
+    }
+
+    #[inline(always)]
+    fn row<R>(frames: usize, mut run: impl FnMut(bool) -> R) -> R {
+        if !M::BRIEF {
+            return run(false);
+        }
         V::vectorize(
             #[inline(always)]
             || {
-                // SAFETY: `AnyInstance::run` demands that the place is that of the module which is run there.
-                let (inputs, params, outputs, ends) = unsafe { io.bind::<V, I, P, O>(cx.frames) };
-                self.module.process(cx, inputs, params, outputs);
-                // SAFETY: the module has returned.
-                if unsafe { ends.are_finite(cx.wanted) } {
-                    if !M::HOLDS {
-                        return Health::FINE;
-                    }
-                    let held = self.module.held();
-                    debug_assert!(io.stand_still::<V, O>(held), "{} does not hold", M::SPEC.id);
-                    return Health::holding(held, self.module.stands());
+                // Where the compiler knows how many frames there are, they take fewer instructions than it takes
+                // to find that out.
+                if frames == Self::MOSTLY {
+                    run(true)
+                } else {
+                    run(false)
                 }
-                self.module.reset();
-                io.silence::<V>(O);
-                Health::NOT_FINITE
             },
         )
+    }
+
+    #[inline(always)]
+    fn process_in_row(&mut self, cx: &Cx<'_>, io: Io<'_>, as_mostly: bool) -> Health {
+        if !M::BRIEF {
+            return self.process(cx, &io);
+        }
+        let frames = if as_mostly { Self::MOSTLY } else { cx.frames };
+        self.make(cx, io, frames)
+    }
+
+    #[inline(always)]
+    fn is_brief() -> bool {
+        M::BRIEF
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_back(&mut self, io: &Io<'_>) {
+        self.module.reset();
+        io.silence::<V>(O);
+    }
+}
+
+impl<V, M, const I: usize, const P: usize, const O: usize> Erased<M, V, I, P, O>
+where
+    V: Lanes,
+    M: Module<V, I, P, O>,
+{
+    /// How long a call in a row mostly is.
+    const MOSTLY: usize = if M::RECURSIVE { TURN } else { MAX_FRAMES };
+
+    /// Makes the next frames, so many as the call has; the instruction set is switched on. What is no number
+    /// is still to be taken back.
+    #[inline(always)]
+    fn make(&mut self, cx: &Cx<'_>, io: Io<'_>, frames: usize) -> Health {
+        // SAFETY: `AnyInstance::run` demands that the place is that of the module which is run there.
+        let (inputs, params, outputs, ends) = unsafe { io.bind::<V, I, P, O>(frames) };
+        self.module.process(cx, inputs, params, outputs);
+        let made = if M::BRIEF { Wanted::ALL } else { cx.wanted };
+        // SAFETY: the module has returned.
+        if unsafe { ends.are_finite(made) } {
+            if !M::HOLDS {
+                return Health::FINE;
+            }
+            let held = self.module.held();
+            debug_assert!(
+                io.stand_still::<V, O>(held),
+                "{} does not hold",
+                M::SPEC.id
+            );
+            return Health::holding(held, self.module.stands());
+        }
+        Health::NOT_FINITE
     }
 }

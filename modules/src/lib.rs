@@ -32,7 +32,9 @@ static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisable
 
 pub use blocks::{BlockIndex, Blocks, Io, Operand, Room, Span};
 pub use catalog::{Entry, Level, Width, find};
-pub use contract::{Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, Transport, Wanted};
+pub use contract::{
+    Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, TURN, Transport, Wanted,
+};
 pub use notes::{NoteEvent, NoteKind};
 pub use porter::Porter;
 pub use seat::{AnyInstance, Pending, Seat};

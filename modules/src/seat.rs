@@ -2,8 +2,9 @@
 
 use core::any::TypeId;
 use core::cell::Cell;
+use core::ptr::NonNull;
 
-use crate::blocks::Room;
+use crate::blocks::{Io, Room};
 use crate::contract::{Cx, Health, Instance, Wanted};
 use crate::porter::Porter;
 
@@ -12,10 +13,16 @@ struct Kind {
     /// Keeps two kinds from being one place in memory, so that what is of the same kind is of the same type.
     _type: TypeId,
     run: Run,
+    process: Process,
+    as_any: AsAny,
 }
 
 /// Runs instances of which the first is of the kind that this was taken from, as [`AnyInstance::run`] says.
 type Run = unsafe fn(&mut [AnyInstance], &[Seat], &mut Cx<'_>, &Room<'_>, &Cell<usize>) -> Ran;
+/// Runs the instance of this kind that lies there, of which nobody else knows.
+type Process = unsafe fn(NonNull<()>, &Cx<'_>, &Io<'_>) -> Health;
+/// The instance of this kind that lies there.
+type AsAny = fn(NonNull<()>) -> NonNull<dyn Instance>;
 
 impl Kind {
     const fn of<T: Instance>() -> &'static Kind {
@@ -23,9 +30,18 @@ impl Kind {
             &Kind {
                 _type: TypeId::of::<T>(),
                 run: run::<T>,
+                process: process::<T>,
+                as_any: |instance| instance.cast::<T>(),
             }
         }
     }
+}
+
+/// # Safety
+/// See [`Process`].
+unsafe fn process<T: Instance>(instance: NonNull<()>, cx: &Cx<'_>, io: &Io<'_>) -> Health {
+    // SAFETY: passed on to the caller.
+    unsafe { instance.cast::<T>().as_mut() }.process(cx, io)
 }
 
 /// What a call of [`AnyInstance::run`] did.
@@ -80,9 +96,22 @@ impl Pending {
 }
 
 /// An instance of any module.
+// Two words, for it is moved from plan to plan while they play.
 pub struct AnyInstance {
     kind: &'static Kind,
-    instance: Box<dyn Instance>,
+    /// In a box of its own, of the type that the kind says.
+    instance: NonNull<()>,
+}
+
+// SAFETY: it owns what `new` was given, which may be sent.
+unsafe impl Send for AnyInstance {}
+
+impl Drop for AnyInstance {
+    fn drop(&mut self) {
+        let instance = (self.kind.as_any)(self.instance);
+        // SAFETY: `new` made it from a box, and nobody uses it any more.
+        drop(unsafe { Box::from_raw(instance.as_ptr()) });
+    }
 }
 
 impl AnyInstance {
@@ -90,34 +119,39 @@ impl AnyInstance {
     pub fn new<T: Instance>(instance: T) -> AnyInstance {
         AnyInstance {
             kind: Kind::of::<T>(),
-            instance: Box::new(instance),
+            instance: NonNull::from(Box::leak(Box::new(instance))).cast(),
         }
+    }
+
+    fn as_any(&mut self) -> &mut dyn Instance {
+        // SAFETY: it is of this kind and lives, and borrowed exclusively.
+        unsafe { (self.kind.as_any)(self.instance).as_mut() }
     }
 
     /// Back to silence.
     ///
     /// Realtime safety: yes.
     pub fn reset(&mut self) {
-        self.instance.reset();
+        self.as_any().reset();
     }
 
     /// See [`crate::contract::Module::rests`].
     ///
     /// Realtime safety: yes.
     pub fn rests(&mut self) -> bool {
-        self.instance.rests()
+        self.as_any().rests()
     }
 
     /// See [`Instance::carry`].
     ///
     /// Realtime safety: yes.
     pub fn carry(&mut self, porter: &mut Porter) {
-        self.instance.carry(porter);
+        self.as_any().carry(porter);
     }
 
-    /// Makes the next frames of the first of some instances, whatever is pending at its seat, and goes on with
-    /// those behind it for as long as they are of the same kind, nothing is pending, and nothing is found that
-    /// was not found before. `at` counts those that have been run.
+    /// Makes the next frames of the first of some instances, and goes on with those behind it for as long as
+    /// they are of the same kind, nothing is pending at their seats, and nothing is found that was not found
+    /// before. `at` counts those that have been run.
     ///
     /// Realtime safety: yes.
     ///
@@ -151,7 +185,8 @@ impl AnyInstance {
     #[inline(always)]
     pub unsafe fn process(&mut self, seat: &Seat, cx: &mut Cx<'_>, room: &Room<'_>) -> Health {
         cx.wanted = seat.wanted;
-        self.instance.process(cx, &room.at(seat.ports))
+        // SAFETY: it is of this kind, and borrowed exclusively.
+        unsafe { (self.kind.process)(self.instance, cx, &room.at(seat.ports)) }
     }
 }
 
@@ -187,25 +222,53 @@ unsafe fn run<T: Instance>(
     room: &Room<'_>,
     at: &Cell<usize>,
 ) -> Ran {
-    let mut ran = Ran {
-        count: 0,
-        health: Health::FINE,
-    };
-    let kind = instances.first().map(|first| first.kind);
-    let is_alike = |one: &AnyInstance| kind.is_some_and(|kind| core::ptr::eq(one.kind, kind));
-    for (one, seat) in instances.iter_mut().zip(seats) {
-        if ran.count > 0 && (!is_alike(one) || seat.pending != Pending::NONE) {
-            break;
-        }
-        at.set(ran.count);
-        cx.wanted = seat.wanted;
-        // SAFETY: it is of the kind of the first, which is that of `T`.
-        let instance = unsafe { &mut *(&raw mut *one.instance).cast::<T>() };
-        ran.health = instance.process(cx, &room.at(seat.ports));
-        ran.count += 1;
-        if ran.health != seat.health {
-            break;
-        }
+    let frames = cx.frames;
+    if T::is_brief() {
+        cx.wanted = Wanted::ALL;
+    }
+    let ran = T::row(
+        frames,
+        #[inline(always)]
+        |as_mostly| {
+            let mut ran = Ran {
+                count: 0,
+                health: Health::FINE,
+            };
+            let Some(kind) = instances.first().map(|first| first.kind) else {
+                return ran;
+            };
+            // Not zipped, for which the compiler would work both places out anew from a number each time.
+            let mut seats = seats.iter();
+            for one in instances.iter_mut() {
+                let Some(seat) = seats.next() else {
+                    break;
+                };
+                if !core::ptr::eq(one.kind, kind) || seat.pending != Pending::NONE {
+                    break;
+                }
+                at.set(ran.count);
+                if !T::is_brief() {
+                    cx.wanted = seat.wanted;
+                }
+                // SAFETY: it is of the kind of the first, which is that of `T`, and borrowed exclusively.
+                let instance = unsafe { one.instance.cast::<T>().as_mut() };
+                ran.health = instance.process_in_row(cx, room.at(seat.ports), as_mostly);
+                ran.count += 1;
+                if ran.health != seat.health {
+                    break;
+                }
+            }
+            ran
+        },
+    );
+    if T::is_brief()
+        && ran.health == Health::NOT_FINITE
+        && let Some(last) = ran.count.checked_sub(1)
+        && let (Some(one), Some(seat)) = (instances.get_mut(last), seats.get(last))
+    {
+        // SAFETY: as above; it was run as the last.
+        let instance = unsafe { one.instance.cast::<T>().as_mut() };
+        instance.take_back(&room.at(seat.ports));
     }
     ran
 }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use weft_modules::routing::{self, Layout, Ramp};
 use weft_modules::{
     AnyInstance, BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Pending,
-    Room, Span, Wanted, Width,
+    Room, Span, TURN, Wanted, Width,
 };
 
 use self::node::Member;
@@ -22,7 +22,6 @@ use super::plan::{
     pending,
 };
 use super::solo::Soloists;
-use super::turns::TURN;
 use super::voices::{GRID, SILENT, VoiceLevels};
 
 /// The index of no node.

@@ -7,10 +7,6 @@
 
 use super::plan::{Act, Node, Range, Step};
 
-/// Frames of a turn: few enough for the next module to come within the reach of the processor, and
-/// enough to be worth a call. Of 8, 16 and 32 the best for rows of `biquad`.
-pub(super) const TURN: usize = 16;
-
 /// Joins steps that run one module each, wherever modules follow one another.
 pub(super) fn join(steps: Vec<Step>, nodes: &[Node]) -> Vec<Step> {
     let mut joined: Vec<Step> = Vec::with_capacity(steps.len());

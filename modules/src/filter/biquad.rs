@@ -163,14 +163,24 @@ impl<V: Lanes> Biquad<V> {
         (frequency * self.turns_per_hertz).min(V::splat(MOST))
     }
 
+    /// Works out what settings that do not move come to.
+    #[inline(always)]
+    fn settle(&mut self, settings: Settings<V>) {
+        self.known = settings;
+        self.coefficients = coefficients(
+            self.turns(settings.frequency),
+            weights(settings.shape, settings.q, settings.gain),
+        );
+    }
+
     /// Nothing moves.
     #[inline(always)]
     fn hold(&mut self, settings: Settings<V>, input: Signal<'_, V>, out: &mut [V]) {
         if !self.known.same_as(&settings) {
-            self.known = settings;
-            self.coefficients = coefficients(
-                self.turns(settings.frequency),
-                weights(settings.shape, settings.q, settings.gain),
+            let filter = &mut *self;
+            V::vectorize(
+                #[inline(always)]
+                move || filter.settle(settings),
             );
         }
         let coefficients = self.coefficients;
@@ -243,6 +253,37 @@ impl<V: Lanes> Biquad<V> {
         }
         self.state = state;
     }
+
+    /// Runs a call in which something may move.
+    #[inline(always)]
+    fn run_moving(
+        &mut self,
+        frames: usize,
+        input: Signal<'_, V>,
+        [shape, frequency, q, gain]: In<'_, V, 4>,
+        out: &mut [V],
+    ) {
+        let [frequency, q, gain] = [settled(frequency), settled(q), settled(gain)];
+        for (range, shape) in stretches(shape, frames) {
+            let first = range.start;
+            let (input, out) = (from(input, first), &mut out[range]);
+            match (frequency.constant(), q.constant(), gain.constant()) {
+                (Some(frequency), Some(q), Some(gain)) => {
+                    let settings = Settings {
+                        shape,
+                        frequency,
+                        q,
+                        gain,
+                    };
+                    self.hold(settings, input, out);
+                }
+                _ => {
+                    let moving = [from(frequency, first), from(q, first), from(gain, first)];
+                    self.follow(shape, moving, input, out);
+                }
+            }
+        }
+    }
 }
 
 impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
@@ -288,6 +329,7 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
     };
     const SILENCE: Silence = Silence::All(&["in"]);
     const RECURSIVE: bool = true;
+    const BRIEF: bool = true;
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);
@@ -348,25 +390,10 @@ impl<V: Lanes> Module<V, 1, 4, 1> for Biquad<V> {
             self.hold(settings, input, out);
             return;
         }
-        let [frequency, q, gain] = [settled(frequency), settled(q), settled(gain)];
-        for (range, shape) in stretches(shape, cx.frames) {
-            let first = range.start;
-            let (input, out) = (from(input, first), &mut out[range]);
-            match (frequency.constant(), q.constant(), gain.constant()) {
-                (Some(frequency), Some(q), Some(gain)) => {
-                    let settings = Settings {
-                        shape,
-                        frequency,
-                        q,
-                        gain,
-                    };
-                    self.hold(settings, input, out);
-                }
-                _ => {
-                    let moving = [from(frequency, first), from(q, first), from(gain, first)];
-                    self.follow(shape, moving, input, out);
-                }
-            }
-        }
+        // A call of its own, so that a row of filters at rest does not carry all of it along.
+        V::vectorize(
+            #[inline(always)]
+            move || self.run_moving(cx.frames, input, [shape, frequency, q, gain], out),
+        );
     }
 }

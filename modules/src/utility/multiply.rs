@@ -38,6 +38,7 @@ impl<V: Lanes> Module<V, 2, 1, 1> for Multiply<V> {
         outputs: [audio("out", "The product.")],
     };
     const SILENCE: Silence = Silence::All(&["a"]);
+    const BRIEF: bool = true;
 
     fn new(_: &Setup) -> Self {
         Multiply { lanes: PhantomData }

@@ -36,6 +36,7 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Scale<V> {
         ],
         outputs: [modulation("out", "The scaled signal.")],
     };
+    const BRIEF: bool = true;
 
     fn new(_: &Setup) -> Self {
         Scale { lanes: PhantomData }

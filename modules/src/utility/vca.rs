@@ -45,6 +45,7 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         outputs: [audio("out", "The signal at its level.")],
     };
     const SILENCE: Silence = Silence::Any(&["in", "level"]);
+    const BRIEF: bool = true;
 
     fn new(_: &Setup) -> Self {
         Vca {
@@ -64,29 +65,39 @@ impl<V: Lanes> Module<V, 1, 2, 1> for Vca<V> {
         [level, response]: In<'_, V, 2>,
         [out]: Out<'_, V, 1>,
     ) {
-        let exponential = self.exponential;
         match response {
-            Signal::Constant(response) if is_at(response, EXPONENTIAL) => input.join(
+            Signal::Constant(response) if !is_at(response, EXPONENTIAL) => {
+                input.multiply(level, out);
+            }
+            // A call of its own, so that a row of linear ones does not carry it along.
+            _ => V::vectorize(
+                #[inline(always)]
+                move || self.bend(input, [level, response], out),
+            ),
+        }
+    }
+}
+
+impl<V: Lanes> Vca<V> {
+    /// The level is followed by loudness, in some frames at least.
+    #[inline(always)]
+    fn bend(&self, input: Signal<'_, V>, [level, response]: In<'_, V, 2>, out: &mut [V]) {
+        let exponential = self.exponential;
+        if let Signal::Constant(_) = response {
+            input.join(
                 level,
                 out,
                 #[inline(always)]
                 |input, level| input * exponential.at(level),
-            ),
-            Signal::Constant(_) => input.join(
-                level,
-                out,
-                #[inline(always)]
-                |input, level| input * level,
-            ),
-            Signal::Frames(_) => {
-                for (frame, out) in out.iter_mut().enumerate() {
-                    let level = match level.at(frame) {
-                        level if is_at(response.at(frame), EXPONENTIAL) => exponential.at(level),
-                        level => level,
-                    };
-                    *out = input.at(frame) * level;
-                }
-            }
+            );
+            return;
+        }
+        for (frame, out) in out.iter_mut().enumerate() {
+            let level = match level.at(frame) {
+                level if is_at(response.at(frame), EXPONENTIAL) => exponential.at(level),
+                level => level,
+            };
+            *out = input.at(frame) * level;
         }
     }
 }

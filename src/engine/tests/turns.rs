@@ -3,8 +3,7 @@
 use super::*;
 use crate::engine::faults::Fault;
 use crate::engine::plan::Act;
-use crate::engine::turns::TURN;
-use weft_modules::{AnyInstance, Cx, Health, Instance, Io, MAX_FRAMES, Porter};
+use weft_modules::{AnyInstance, Cx, Health, Instance, Io, MAX_FRAMES, Porter, TURN};
 
 /// Six filters one after the other, heard in the middle and at the end.
 const ROW: &str = r#"Patch(format: 1, name: "Row", modules: {
