@@ -661,23 +661,17 @@ impl Plan {
             // Params of nodes that follow one another do so too.
             let params = Node::params_of(nodes).of(&self.tables.params);
             let now = Node::params_of(to_nodes).of_mut(&mut to.tables.params);
-            now.iter_mut()
-                .zip(params)
-                .for_each(|(now, was)| *now = *was);
-            if let (Some(states), Some(to_states)) = (
+            if params.len() == now.len() {
+                now.copy_from_slice(params);
+            }
+            exchange(
                 self.cast.states.get_mut(here.clone()),
                 to.cast.states.get_mut(there.clone()),
-            ) {
-                let pairs = states.iter_mut().zip(to_states);
-                pairs.for_each(|(state, to_state)| std::mem::swap(state, to_state));
-            }
-            if let (Some(instances), Some(to_instances)) = (
+            );
+            exchange(
                 self.cast.instances.get_mut(here.clone()),
                 to.cast.instances.get_mut(there.clone()),
-            ) {
-                let pairs = instances.iter_mut().zip(to_instances);
-                pairs.for_each(|(instance, to_instance)| std::mem::swap(instance, to_instance));
-            }
+            );
             let seats = self.cast.seats.get(here).unwrap_or_default();
             let unusual = |seat: &Seat| {
                 let pending = pending::UNUSUAL.and(pending::CABLED);
@@ -722,6 +716,16 @@ impl Plan {
                 state.rest = Rest::default();
             }
         }
+    }
+}
+
+/// Swaps what lies here and there, if there is as much of both.
+#[inline(always)]
+fn exchange<T>(here: Option<&mut [T]>, there: Option<&mut [T]>) {
+    if let (Some(here), Some(there)) = (here, there)
+        && here.len() == there.len()
+    {
+        here.swap_with_slice(there);
     }
 }
 
