@@ -240,10 +240,7 @@ impl<'a> Builder<'a> {
             Fit::AsIs => None,
             _ => self.values.readers_asleep(index),
         };
-        self.steps.push(Step {
-            sleeper: sleeper(readers),
-            act,
-        });
+        self.steps.push(Step::new(sleeper(readers), act));
         self.release(source);
         to
     }
@@ -365,6 +362,7 @@ impl<'a> Builder<'a> {
             level: self.level,
             sample_rate: self.recipe.sample_rate,
             steps: turns::join(self.steps, &self.nodes).into(),
+            lulls_known: false,
             nodes: self.nodes.into(),
             cast: Cast {
                 seats: self.seats.into(),

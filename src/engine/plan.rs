@@ -1,5 +1,6 @@
 //! A patch compiled for the audio thread.
 
+use std::cell::Cell;
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -37,6 +38,9 @@ pub struct Plan {
     pub(super) blocks: Blocks,
     pub(super) faults: Arc<FaultBoard>,
     pub(super) loads: LoadBoard,
+    /// Whether it is known of each step if it is in a [`Step::lull`]: nothing has happened since that could
+    /// wake anyone.
+    pub(super) lulls_known: bool,
 }
 
 /// What the steps and nodes of a plan refer to.
@@ -74,6 +78,8 @@ pub(super) struct Tables {
     /// How many frames of its outputs each node need not make again as long as nothing it reads moves.
     pub(super) standing: Box<[u8]>,
     pub(super) dependents: Box<[u32]>,
+    /// Whether something that was silent no longer is, in this call.
+    pub(super) roused: bool,
 }
 
 /// One that reads an output which may stand still.
@@ -162,6 +168,7 @@ impl Tables {
             return silent;
         };
         let write = silent && !hush.empty;
+        self.roused |= hush.silent && !silent;
         (hush.silent, hush.empty) = (silent, silent);
         write
     }
@@ -353,7 +360,21 @@ pub(super) struct Place {
 pub(super) struct Step {
     /// It is left out while these sleep.
     pub(super) sleeper: Sleeper,
+    /// Whether all that it leads to slept, rested or was silent, so that it would once more find that there is
+    /// nothing to do.
+    pub(super) lull: Cell<bool>,
     pub(super) act: Act,
+}
+
+impl Step {
+    /// A step that is left out while these sleep.
+    pub(super) fn new(sleeper: Sleeper, act: Act) -> Step {
+        Step {
+            sleeper,
+            lull: Cell::new(false),
+            act,
+        }
+    }
 }
 
 /// See [`Step`].
@@ -651,6 +672,7 @@ impl Plan {
     /// Realtime safety: moves pointers and copies a few words.
     pub(super) fn hand_over(&mut self, to: &mut Plan, moves: &[Move]) {
         self.unite();
+        (self.lulls_known, to.lulls_known) = (false, false);
         for moved in moves {
             let [here, there] = moved.ranges();
             let (Some(nodes), Some(to_nodes)) =

@@ -41,6 +41,7 @@ impl Plan {
             let asleep = source.is_some_and(|source| source.rest.asleep);
             if (domain.form == Form::Asleep) != asleep {
                 domain.form = if asleep { Form::Asleep } else { Form::Together };
+                self.lulls_known = false;
                 for node in domain.served.of(&self.tables.served) {
                     let index = *node as usize;
                     if let (Some(node), Some(seat)) =
@@ -69,21 +70,29 @@ impl Plan {
             meter: self.loads.meter(cx.frames, cx.sample_rate),
             running: NOBODY,
             ran: Cell::new(0),
+            resting: 0,
             again: None,
             turn: None,
         };
         let span = Span::start(cx.frames);
         let mut at = 0;
+        call.tables.roused = false;
+        let is_usual = matches!(ramp, Ramp::Arrived) && call.meter.is_none();
+        let known = std::mem::take(&mut self.lulls_known) && is_usual;
+        let mut failed = false;
         // The guard of last resort. Nothing here should panic; should it, the module that did falls
         // silent and the others play on.
         while catch_unwind(AssertUnwindSafe(|| {
             while let Some(step) = self.steps.get(at) {
-                call.step(step, cx, span, onto);
+                if !(known && step.lull.get()) || call.tables.roused {
+                    step.lull.set(call.step(step, cx, span, onto));
+                }
                 at += 1;
             }
         }))
         .is_err()
         {
+            failed = true;
             // Once more from the module that failed, which now writes silence.
             let index = std::mem::replace(&mut call.running, NOBODY).saturating_add(call.ran.get());
             match call.cast.seats.get_mut(index) {
@@ -98,6 +107,7 @@ impl Plan {
                 }
             }
         }
+        self.lulls_known = is_usual && !failed && !self.tables.roused;
     }
 
     /// Moves a knob on a frame of the coming call.
@@ -115,6 +125,7 @@ impl Plan {
         {
             param.change(changes, frame, normalized);
             seat.pending.set(pending::MOVING, true);
+            self.lulls_known = false;
             // What had to stand still for the silence moves.
             let domain = usize::from(node.sleeper.0);
             if let Some(domain) = self.tables.domains.get_mut(domain)
@@ -176,6 +187,7 @@ impl Plan {
 
     /// Back to silence; knobs arrive where they were going.
     pub(super) fn reset(&mut self) {
+        self.lulls_known = false;
         self.tables.standing.fill(0);
         for instance in &mut self.cast.instances {
             instance.reset();
@@ -256,6 +268,8 @@ struct Call<'a> {
     running: usize,
     /// How many of them have run.
     ran: Cell<usize>,
+    /// How many of those at hand rest and need not run.
+    resting: usize,
     /// The node that failed, while what comes after it in its step is still to be run.
     again: Option<usize>,
     /// The first frame of the turn at work.
@@ -265,8 +279,15 @@ struct Call<'a> {
 // SAFETY, for each `unsafe` block below: the plan's invariants are what the functions demand, and
 // whoever calls `Plan::run` borrows the plan exclusively, which keeps everyone else from its memory.
 impl Call<'_> {
+    /// Gives whether there was nothing to do, and nothing will be until something wakes who sleeps or rests.
     #[inline(always)]
-    fn step(&mut self, step: &Step, cx: &mut Cx<'_>, span: Span, onto: &mut [&mut [f32]; 2]) {
+    fn step(
+        &mut self,
+        step: &Step,
+        cx: &mut Cx<'_>,
+        span: Span,
+        onto: &mut [&mut [f32]; 2],
+    ) -> bool {
         let form = self.form(step.sleeper);
         if form != Form::Asleep {
             return self.act(step, form, cx, span, onto);
@@ -275,10 +296,13 @@ impl Call<'_> {
             let mut seats = nodes.of(&self.cast.seats).iter();
             if seats.any(|seat| seat.pending.has(pending::MOVING)) {
                 self.pass(nodes, cx.frames);
+                return false;
             }
         }
+        true
     }
 
+    /// As [`Call::step`], of one that does not sleep.
     // A call of its own: of a patch that sleeps most steps are left out, and should cost nothing.
     #[inline(never)]
     fn act(
@@ -288,16 +312,17 @@ impl Call<'_> {
         cx: &mut Cx<'_>,
         span: Span,
         onto: &mut [&mut [f32]; 2],
-    ) {
+    ) -> bool {
         match &step.act {
             Act::Run(nodes) => match form.soloists() {
-                None => self.run_nodes(*nodes, cx, span),
+                None => return self.run_nodes(*nodes, cx, span),
                 Some(soloists) => self.run_solo(*nodes, soloists, cx, span),
             },
             Act::TakeTurns(nodes) => self.take_turns(*nodes, cx, span),
             Act::Spread { width, from, to } => {
                 if let Some(soloists) = form.soloists() {
-                    return self.spread_solo(soloists, *from, *to, span);
+                    self.spread_solo(soloists, *from, *to, span);
+                    return false;
                 }
                 // SAFETY: see above.
                 unsafe {
@@ -324,7 +349,7 @@ impl Call<'_> {
                 hush,
             } => {
                 if self.hush(*singers, *hush, *to) {
-                    return;
+                    return true;
                 }
                 let mut peaks = SILENT;
                 let Around { level, blocks, .. } = self.around;
@@ -344,7 +369,7 @@ impl Call<'_> {
             }
             Act::Hear { at, singers, hush } => {
                 if self.hush(*singers, *hush, *at) {
-                    return;
+                    return true;
                 }
                 // SAFETY: see above.
                 let peak =
@@ -357,7 +382,7 @@ impl Call<'_> {
             }
             Act::Watch { node, width, gate } => {
                 let Some(source) = self.cast.state_mut(*node) else {
-                    return;
+                    return false;
                 };
                 // Afterwards its gates stand, and may lie elsewhere.
                 if source.ran_at == Some(cx.position) {
@@ -383,7 +408,7 @@ impl Call<'_> {
             } => self.part(step.sleeper, *width, *gates, *outputs, cx, span),
             Act::Output { terms, hush } => {
                 if self.tables.is_hushed(*hush) {
-                    return;
+                    return true;
                 }
                 let Around {
                     level,
@@ -404,6 +429,7 @@ impl Call<'_> {
             }
             Act::Loop(inner) => self.run_loop(inner, cx),
         }
+        false
     }
 
     /// How modules are run that sleep with these.
@@ -452,14 +478,16 @@ impl Call<'_> {
         }
     }
 
-    /// Runs nodes one after the other, each for the whole span.
+    /// Runs nodes one after the other, each for the whole span. Gives whether all of them rest.
     #[inline]
-    fn run_nodes(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) {
+    fn run_nodes(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) -> bool {
         let again = self.again.take().filter(|index| nodes.has(*index));
         let first = again.unwrap_or(nodes.start());
         if let Some(meter) = self.meter {
-            return self.time_nodes(first..nodes.end(), meter, cx, span);
+            self.time_nodes(first..nodes.end(), meter, cx, span);
+            return false;
         }
+        self.resting = 0;
         let end = nodes.end().min(self.nodes.len());
         let mut index = first;
         while index < end {
@@ -484,6 +512,7 @@ impl Call<'_> {
             }
         }
         self.running = NOBODY;
+        first + self.resting == end
     }
 
     /// Whether a call of a node would make what stands already.
@@ -506,7 +535,7 @@ impl Call<'_> {
         }
     }
 
-    /// Runs a node at which something is pending.
+    /// Runs a node at which something is pending, unless it rests.
     #[inline(always)]
     fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
         let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
@@ -519,6 +548,7 @@ impl Call<'_> {
             member.process(&self.around, self.tables, cx, span)
         } else if member.rests_on(self.tables) {
             member.fall_silent(&self.around, self.tables);
+            self.resting += 1;
             Health::FINE
         } else {
             member.run(&self.around, self.tables, cx, span)
@@ -552,7 +582,8 @@ impl Call<'_> {
             self.meter.is_none() && seats.map(|seat| seat.pending).all(|it| it == Pending::NONE)
         };
         if self.turn.is_none() && (self.again.is_some() || !may()) {
-            return self.run_nodes(nodes, cx, span);
+            self.run_nodes(nodes, cx, span);
+            return;
         }
         let mut first = self.turn.unwrap_or(0);
         while first < span.frames {

@@ -119,10 +119,8 @@ impl Builder<'_> {
             hearing = Some(all).filter(|all| all.of(&self.tables.hearing).iter().all(is_known));
         }
         let domain = self.domains.of_nodes[node];
-        self.steps.push(Step {
-            sleeper: sleeper(domain),
-            act: Act::Run(Range::one(place)),
-        });
+        self.steps
+            .push(Step::new(sleeper(domain), Act::Run(Range::one(place))));
         self.add_listeners(node, place, outputs, wanted, hush);
         let fresh = match self.recipe.fresh {
             Fresh::All => true,
@@ -244,14 +242,12 @@ impl Builder<'_> {
                 domain.source == node && domain.gates.contains(&output) && wanted.has(output)
             });
             if is_source && watcher.is_some() {
-                self.steps.push(Step {
-                    sleeper: sleeper(watcher),
-                    act: Act::Watch {
-                        node: place,
-                        width,
-                        gate: at,
-                    },
-                });
+                let act = Act::Watch {
+                    node: place,
+                    width,
+                    gate: at,
+                };
+                self.steps.push(Step::new(sleeper(watcher), act));
             }
         }
         let mut domains = self.domains.all.iter();
@@ -261,14 +257,12 @@ impl Builder<'_> {
             let is_gate = |output: &usize| self.domains.all[index].gates.contains(output);
             let gates = read.clone().filter(|(output, _)| is_gate(output));
             let played = &mut self.tables.played;
-            self.steps.push(Step {
-                sleeper: sleeper(Some(index)),
-                act: Act::Part {
-                    width,
-                    gates: add(played, gates.map(|(_, place)| *place)),
-                    outputs: add(played, read.map(|(_, place)| *place)),
-                },
-            });
+            let act = Act::Part {
+                width,
+                gates: add(played, gates.map(|(_, place)| *place)),
+                outputs: add(played, read.map(|(_, place)| *place)),
+            };
+            self.steps.push(Step::new(sleeper(Some(index)), act));
         }
         if spec.voicing == Voicing::HostOutput
             && let [left, right] = *outputs.of(&self.tables.outputs)

@@ -51,6 +51,7 @@ impl Growing {
             readers: self.readers.into(),
             standing: self.standing.into(),
             dependents: self.dependents.into(),
+            roused: false,
         }
     }
 
@@ -77,8 +78,5 @@ pub(super) fn sleeper(domain: Option<usize>) -> Sleeper {
 
 /// A step that is never left out.
 pub(super) fn always(act: Act) -> Step {
-    Step {
-        sleeper: Sleeper::NOBODY,
-        act,
-    }
+    Step::new(Sleeper::NOBODY, act)
 }

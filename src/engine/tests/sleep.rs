@@ -1,8 +1,7 @@
 //! Modules sleep while no voice sounds, and nobody hears that they do.
 
 use super::*;
-use crate::engine::plan::Node;
-use crate::engine::plan::{Move, pending};
+use crate::engine::plan::{Move, Node, pending};
 
 /// A synth whose voices an envelope opens. `more` are further cables.
 fn synth(voices: u32, more: &str) -> String {
@@ -267,4 +266,54 @@ fn voices_of_a_source_that_failed_sleep() {
         .set(pending::FAILED, true);
     run(&mut player, 12_800, &[]);
     assert!(player.live.sleeps());
+}
+
+#[test]
+fn steps_with_nothing_to_do_are_left_out_until_something_happens() {
+    let text = synth(
+        16,
+        r#""vca.out -> delay.left * 0.5", "delay.left -> out.left""#,
+    );
+    let text = text
+        .replace(
+            r#""out": (type: "audio-out"),"#,
+            r#""out": (type: "audio-out"), "delay": (type: "delay", params: {"feedback": 0.1}),"#,
+        )
+        .replace(
+            "cables: [",
+            r#"slots: {1: "delay.mix", 2: "vca.level", 3: "out.level"}, cables: ["#,
+        );
+    // What may rouse a patch that rests: a note, a knob of who rests, one that opens the voices.
+    let rousing = [
+        on(31, 64),
+        slot(31, 0, 0.9),
+        slot(31, 1, 0.5),
+        slot(31, 2, 1.0),
+    ];
+    for event in rousing {
+        let heard = |looks: bool, cuts: &[usize]| {
+            let mut player = Player::new(plan(&text));
+            run(&mut player, 12 * LONG, &[on(0, 60), off(2_000, 60)]);
+            let Plan {
+                steps, lulls_known, ..
+            } = &*player.live;
+            let left_out = steps.iter().filter(|step| step.lull.get());
+            assert!(*lulls_known && left_out.count() * 2 > steps.len());
+            let mut all = Vec::new();
+            for block in 0..400 {
+                // Looks at every step again if told to.
+                player.live.lulls_known &= !looks;
+                let events = if block == 3 { &[event][..] } else { &[] };
+                all.push(bits(&play(&mut player, 64, cuts, [&[]; 4], events)));
+            }
+            let last = play(&mut player, 6_400, cuts, [&[]; 4], &[on(17, 67)]);
+            assert!(loudest(&last[0]) > 0.01);
+            all.push(bits(&last));
+            all
+        };
+        let looking = heard(true, &[64]);
+        for cuts in [&[64][..], &[50, 14], &[7]] {
+            assert!(heard(false, cuts) == looking, "{event:?}, {cuts:?}");
+        }
+    }
 }
