@@ -549,11 +549,7 @@ where
                 return Health::FINE;
             }
             let held = self.module.held();
-            debug_assert!(
-                io.stand_still::<V, O>(held),
-                "{} does not hold",
-                M::SPEC.id
-            );
+            debug_assert!(io.stand_still::<V, O>(held), "{} does not hold", M::SPEC.id);
             return Health::holding(held, self.module.stands());
         }
         Health::NOT_FINITE
