@@ -153,6 +153,23 @@ impl AnyInstance {
         cx.wanted = seat.wanted;
         self.instance.process(cx, &room.at(seat.ports))
     }
+
+    /// As [`AnyInstance::process`], where any of its params is shared.
+    ///
+    /// Realtime safety: yes.
+    ///
+    /// # Safety
+    /// As [`AnyInstance::run`], but blocks that are shared are mono.
+    #[inline(always)]
+    pub unsafe fn process_shared(
+        &mut self,
+        seat: &Seat,
+        cx: &mut Cx<'_>,
+        room: &Room<'_>,
+    ) -> Health {
+        cx.wanted = seat.wanted;
+        self.instance.process_shared(cx, &room.at(seat.ports))
+    }
 }
 
 /// Where an instance is run, and what has been found there.

@@ -115,6 +115,7 @@ impl Plan {
             && let Some(param) = state.params.get_mut(place.param as usize)
         {
             param.change(changes, frame, normalized);
+            state.moving |= 1_u64.checked_shl(place.param).unwrap_or(0);
             seat.pending.set(pending::MOVING, true);
             // What had to stand still for the silence moves.
             let domain = usize::from(node.sleeper.0);
@@ -187,6 +188,7 @@ impl Plan {
         }
         for state in &mut self.cast.states {
             state.params.iter_mut().for_each(Param::settle);
+            state.moving = u64::MAX;
             state.voices = VoiceLevels::default();
             state.rest = Rest::default();
             state.rests = false;
