@@ -3,7 +3,7 @@
 use core::cell::UnsafeCell;
 
 use crate::catalog::Width;
-use crate::contract::{In, MAX_FRAMES, Out, Signal, Wanted};
+use crate::contract::{In, Knob, Knobs, MAX_FRAMES, Out, Shared, Signal, Wanted};
 use crate::lanes::{Baseline, Eight, LaneMask, Lanes, Mono, Sixteen};
 
 /// Floats in one cache line; every block starts on one.
@@ -64,6 +64,9 @@ pub enum Operand {
     /// A block like that which stands still: its first frame is the value of the whole call, and those after
     /// it need not have been written.
     Still(BlockIndex),
+    /// A mono block whose values are those of every lane. Only params that their module takes so
+    /// ([`crate::ModuleSpec::shares`]), and only for [`crate::AnyInstance::process_shared`].
+    Shared(BlockIndex),
 }
 
 impl Operand {
@@ -176,6 +179,10 @@ pub struct Io<'a> {
 /// A module's inputs, params and outputs, and where the outputs end.
 type Ports<'a, V, const I: usize, const P: usize, const O: usize> =
     (In<'a, V, I>, In<'a, V, P>, Out<'a, V, O>, Ends<V, O>);
+
+/// As [`Ports`], of a module that takes shared params.
+type SharedPorts<'a, V, const I: usize, const P: usize, const O: usize> =
+    (In<'a, V, I>, Knobs<'a, V, P>, Out<'a, V, O>, Ends<V, O>);
 
 /// The last frames of a module's outputs.
 pub(crate) struct Ends<V, const O: usize>([*const V; O]);
@@ -306,6 +313,12 @@ impl<'a> Room<'a> {
                 // SAFETY: as above.
                 Signal::Constant(unsafe { *whole.start::<V>(block) })
             }
+            // Nobody asks for it so.
+            Operand::Shared(_) => {
+                core::hint::cold_path();
+                debug_assert!(false, "a shared param where none is taken");
+                Signal::Constant(V::splat(0.0))
+            }
         }
     }
 }
@@ -358,6 +371,43 @@ impl<'a> Io<'a> {
                 |index| unsafe { starts[index].add(frames - 1).cast_const() },
             )),
         )
+    }
+
+    /// As [`Io::bind`], of a module that takes shared params.
+    ///
+    /// # Safety
+    /// As [`Io::bind`]; blocks that are shared are mono.
+    #[inline(always)]
+    pub(crate) unsafe fn bind_shared<V: Lanes, const I: usize, const P: usize, const O: usize>(
+        &self,
+        frames: usize,
+    ) -> SharedPorts<'a, V, I, P, O> {
+        // SAFETY: passed on to the caller.
+        let (inputs, _, outputs, ends) = unsafe { self.bind::<V, I, 0, O>(frames) };
+        let room = Room {
+            span: Span {
+                frames,
+                ..self.room.span
+            },
+            ..*self.room
+        };
+        let param = self.ports[1] as usize;
+        debug_assert!(room.params.len() >= param + P);
+        let knobs = core::array::from_fn(
+            #[inline(always)]
+            // SAFETY: `Room::new` demands that the module has so many params, and the caller that those which
+            // are shared are mono.
+            |index| unsafe {
+                match *room.params.get_unchecked(param + index) {
+                    Operand::Shared(block) => {
+                        let start = room.start::<Mono<Baseline>>(block).cast::<f32>();
+                        Knob::Shared(Shared::new(core::slice::from_raw_parts(start, frames)))
+                    }
+                    operand => Knob::Apart(room.signal::<V>(operand)),
+                }
+            },
+        );
+        (inputs, knobs, outputs, ends)
     }
 
     /// The outputs of a module that has so many.

@@ -141,6 +141,7 @@ where
 {
     let spec = const { &M::SPEC };
     assert!(!spec.doc.is_empty(), "a module needs a doc");
+    assert!(P <= 64, "params have a bit each in 64");
     let mut index = 0;
     while index < I {
         assert!(!spec.inputs[index].doc.is_empty(), "an input needs a doc");
@@ -169,6 +170,7 @@ where
         silence: M::SILENCE,
         recursive: M::RECURSIVE,
         holds: M::HOLDS,
+        shares: M::SHARES,
     }
 }
 

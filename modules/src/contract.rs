@@ -188,8 +188,111 @@ fn each_of<V: Lanes>(frames: &[V], out: &mut [V], f: impl Fn(V) -> V) {
     }
 }
 
+/// A knob on its way: one value a frame, the same in all lanes, as many as the call has frames.
+#[derive(Clone, Copy, Debug)]
+pub struct Shared<'a>(&'a [f32]);
+
+/// A param as [`Module::process_shared`] reads it.
+#[derive(Clone, Copy, Debug)]
+pub enum Knob<'a, V> {
+    /// As [`Module::process`] reads it.
+    Apart(Signal<'a, V>),
+    /// The same in all lanes.
+    Shared(Shared<'a>),
+}
+
+impl<'a> Shared<'a> {
+    /// One value a frame.
+    #[inline(always)]
+    pub fn new(values: &'a [f32]) -> Self {
+        Shared(values)
+    }
+
+    /// Its frames, eight in a vector; those past the end of the call are 0.
+    #[inline(always)]
+    pub fn eights<W: Lanes>(self) -> [W; EIGHTS] {
+        const { assert!(W::COUNT == 8) };
+        let mut wide = [W::splat(0.0); EIGHTS];
+        // Where it is known that a call is as long as can be, no vector has to be told from another.
+        if let Some(whole) = self.0.first_chunk::<MAX_FRAMES>() {
+            for (wide, eight) in wide.iter_mut().zip(whole.as_chunks::<8>().0) {
+                *wide = W::from_fn(
+                    #[inline(always)]
+                    |frame| eight[frame % 8],
+                );
+            }
+            return wide;
+        }
+        for (wide, eight) in wide.iter_mut().zip(self.0.chunks(8)) {
+            for (lane, value) in wide.as_mut_slice().iter_mut().zip(eight) {
+                *lane = *value;
+            }
+        }
+        wide
+    }
+
+    /// The value at a frame.
+    #[inline(always)]
+    pub fn at(self, frame: usize) -> f32 {
+        match self.0.get(frame) {
+            Some(value) => *value,
+            None => 0.0,
+        }
+    }
+
+    /// Writes what `f` makes of it, eight frames at once, one value a frame; past the end of the call nothing
+    /// of worth.
+    // To a place that is there already: an array that is handed back may be copied, by loads wider than the
+    // stores.
+    #[inline(always)]
+    pub fn write<W: Lanes>(self, to: &mut [f32; MAX_FRAMES], mut f: impl FnMut(W) -> W) {
+        let eights = to.as_chunks_mut::<8>().0.iter_mut();
+        for (to, eight) in eights.zip(self.eights::<W>()) {
+            for (to, value) in to.iter_mut().zip(f(eight).as_slice()) {
+                *to = *value;
+            }
+        }
+    }
+
+    /// Its frames from `first` on one by one, in all lanes.
+    #[inline(always)]
+    pub fn lanes<V: Lanes>(self, first: usize) -> impl Iterator<Item = V> + use<'a, V> {
+        let values = self.0.get(first..).unwrap_or_default();
+        values.iter().map(
+            #[inline(always)]
+            |value| V::splat(*value),
+        )
+    }
+
+    /// The same as frames of all lanes, in `scratch`, which must have room for the call.
+    #[inline(always)]
+    pub fn spread<'s, V: Lanes>(self, scratch: &'s mut [V]) -> Signal<'s, V> {
+        let scratch = &mut scratch[..self.0.len()];
+        for (lanes, value) in scratch.iter_mut().zip(self.0) {
+            *lanes = V::splat(*value);
+        }
+        Signal::Frames(scratch)
+    }
+}
+
+impl<'a, V: Lanes> Knob<'a, V> {
+    /// The signal of one that is never shared; see [`Module::SHARES`].
+    #[inline(always)]
+    pub fn apart(self) -> Signal<'a, V> {
+        match self {
+            Knob::Apart(signal) => signal,
+            Knob::Shared(_) => Signal::Constant(outside()),
+        }
+    }
+}
+
+/// Vectors of eight frames in the longest call.
+pub const EIGHTS: usize = MAX_FRAMES / 8;
+
 /// The signals at a module's inputs or params, in the order of its spec.
 pub type In<'a, V, const N: usize> = [Signal<'a, V>; N];
+/// The params of a module that takes shared ones, in the order of its spec.
+pub type Knobs<'a, V, const N: usize> = [Knob<'a, V>; N];
 /// The frames of a module's outputs, in the order of its spec. Each is as long as the call.
 pub type Out<'a, V, const N: usize> = [&'a mut [V]; N];
 
@@ -300,6 +403,8 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
     const BRIEF: bool = false;
     /// Whether [`Module::held`] ever names an output, or [`Module::stands`] is ever true.
     const HOLDS: bool = false;
+    /// The params, a bit each, that [`Module::process_shared`] takes with one value a frame for all lanes.
+    const SHARES: u32 = 0;
     /// Makes a silent instance. Off the audio thread; the only place that allocates.
     fn new(setup: &Setup) -> Self;
     /// Back to the state [`Module::new`] gives. Audio thread.
@@ -340,6 +445,18 @@ pub trait Module<V: Lanes, const I: usize, const P: usize, const O: usize>:
         params: In<'_, V, P>,
         outputs: Out<'_, V, O>,
     );
+    /// The same, bit for bit, while any of the params among [`Module::SHARES`] moves alike in all lanes, as a
+    /// knob does: what follows from it alone need not be worked out for each of them. Never called where there
+    /// are none, or but one lane. Audio thread.
+    #[inline(always)]
+    fn process_shared(
+        &mut self,
+        _cx: &Cx<'_>,
+        _inputs: In<'_, V, I>,
+        _params: Knobs<'_, V, P>,
+        _outputs: Out<'_, V, O>,
+    ) {
+    }
 }
 
 /// What a call of an [`Instance`] found.
@@ -398,6 +515,10 @@ pub trait Instance: Send + 'static {
     fn carry(&mut self, porter: &mut Porter);
     /// Makes the next frames. Audio thread.
     fn process(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health;
+    /// See [`Module::process_shared`]. Audio thread.
+    fn process_shared(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {
+        self.process(cx, io)
+    }
     /// Calls `run`, which runs several of the kind by way of [`Instance::process_in_row`] and is told whether
     /// their call is as long as mostly. Audio thread.
     #[inline(always)]
@@ -486,6 +607,29 @@ where
         health
     }
 
+    fn process_shared(&mut self, cx: &Cx<'_>, io: &Io<'_>) -> Health {
+        if M::SHARES == 0 || V::COUNT == 1 {
+            return self.process(cx, io);
+        }
+        let module = &mut *self;
+        let health = V::vectorize(
+            #[inline(always)]
+            move || {
+                // SAFETY: as in `make`.
+                let (inputs, params, outputs, ends) =
+                    unsafe { io.bind_shared::<V, I, P, O>(cx.frames) };
+                module.module.process_shared(cx, inputs, params, outputs);
+                // SAFETY: the module has returned.
+                let is_finite = unsafe { ends.are_finite(cx.wanted) };
+                module.health(*io, is_finite)
+            },
+        );
+        if health == Health::NOT_FINITE {
+            self.take_back(io);
+        }
+        health
+    }
+
     #[inline(always)]
     fn row<R>(frames: usize, mut run: impl FnMut(bool) -> R) -> R {
         if !M::BRIEF {
@@ -544,14 +688,21 @@ where
         self.module.process(cx, inputs, params, outputs);
         let made = if M::BRIEF { Wanted::ALL } else { cx.wanted };
         // SAFETY: the module has returned.
-        if unsafe { ends.are_finite(made) } {
-            if !M::HOLDS {
-                return Health::FINE;
-            }
-            let held = self.module.held();
-            debug_assert!(io.stand_still::<V, O>(held), "{} does not hold", M::SPEC.id);
-            return Health::holding(held, self.module.stands());
+        let is_finite = unsafe { ends.are_finite(made) };
+        self.health(io, is_finite)
+    }
+
+    /// What a call found.
+    #[inline(always)]
+    fn health(&self, io: Io<'_>, is_finite: bool) -> Health {
+        if !is_finite {
+            return Health::NOT_FINITE;
         }
-        Health::NOT_FINITE
+        if !M::HOLDS {
+            return Health::FINE;
+        }
+        let held = self.module.held();
+        debug_assert!(io.stand_still::<V, O>(held), "{} does not hold", M::SPEC.id);
+        Health::holding(held, self.module.stands())
     }
 }

@@ -207,6 +207,71 @@ fn a_held_buffer_sounds_like_a_constant() {
 }
 
 #[test]
+fn a_knob_that_all_voices_share_sounds_like_one_spread_to_them() {
+    let mut taken = 0;
+    everywhere(|entry, level, width| {
+        let params = entry.spec.params;
+        let may_share =
+            |param: &usize| entry.spec.shares.checked_shr(*param as u32).unwrap_or(0) & 1 == 1;
+        let shared: Vec<usize> = (0..params.len()).filter(may_share).collect();
+        if width == Width::One || shared.is_empty() {
+            return;
+        }
+        // Each alone, and all at once.
+        let mut choices: Vec<Vec<usize>> = shared.iter().map(|param| vec![*param]).collect();
+        choices.push(shared);
+        for choice in choices {
+            for movement in [Movement::Inputs, Movement::All] {
+                for wanted in 0..=entry.spec.outputs.len() {
+                    let run = |share: bool| {
+                        let mut rig = busy(entry, level, width, 48_000.0, movement, None);
+                        rig.wanted = match wanted {
+                            0 => Wanted::ALL,
+                            output => Wanted::of([output - 1]),
+                        };
+                        let mut outputs = Vec::new();
+                        // Between constants, and at last one that stands still although it need not.
+                        for turn in 0..6_u64 {
+                            for index in &choice {
+                                let (param, seed) = (&params[*index], *index as u64 + 300 + turn);
+                                let value = move |frame| match turn {
+                                    0..5 => param_value(param, seed, frame, 0),
+                                    _ => param.default,
+                                };
+                                rig = match (turn % 3, share) {
+                                    (1, _) => rig.hold(param.id, value(0)),
+                                    (_, true) => rig.share(param.id, value),
+                                    (_, false) => rig.feed(param.id, move |frame, _| value(frame)),
+                                };
+                            }
+                            let cuts: &[usize] = match turn % 2 {
+                                0 => &[64],
+                                _ => &[64, 36, 7, 1, 13],
+                            };
+                            outputs.extend(bits(&rig.run_cut(350, cuts)));
+                        }
+                        outputs
+                    };
+                    let (apart, together) = (run(false), run(true));
+                    for (index, (apart, together)) in apart.iter().zip(&together).enumerate() {
+                        let output = index % entry.spec.outputs.len();
+                        assert!(
+                            wanted != 0 && wanted != output + 1 || apart == together,
+                            "{} {} {width:?} {choice:?}, output {output} in turn {}",
+                            entry.spec.id,
+                            level.name(),
+                            index / entry.spec.outputs.len()
+                        );
+                    }
+                    taken += 1;
+                }
+            }
+        }
+    });
+    assert!(taken > 0, "nobody takes shared params");
+}
+
+#[test]
 fn what_stands_would_give_the_same_again() {
     const CALLS: u64 = 1_000;
     let (down, up) = (200, 30_000);

@@ -13,6 +13,8 @@ pub enum Feed {
     Held(f32),
     /// One value for each frame and lane, in a block.
     Moving(Box<dyn Fn(u64, usize) -> f32>),
+    /// One value for each frame, which all lanes share; only for params that are taken so.
+    Shared(Box<dyn Fn(u64) -> f32>),
 }
 
 /// One instance with its feeds.
@@ -120,6 +122,12 @@ impl Rig {
         self
     }
 
+    /// Moves a param that all lanes share with a function of the absolute frame.
+    pub fn share(mut self, param: &str, f: impl Fn(u64) -> f32 + 'static) -> Rig {
+        *self.feed_at(param) = Feed::Shared(Box::new(f));
+        self
+    }
+
     /// Adds an event on an absolute frame.
     pub fn note(mut self, frame: u64, event: NoteEvent) -> Rig {
         self.notes.push((frame, event));
@@ -189,6 +197,13 @@ impl Rig {
                             });
                             Operand::Block(at)
                         }
+                        Feed::Shared(f) => {
+                            let at = block(first + index);
+                            fill(&blocks, at, 1, length, |frame, _| {
+                                f(self.position + frame as u64)
+                            });
+                            Operand::Shared(at)
+                        }
                     })
                     .collect()
             };
@@ -232,9 +247,16 @@ impl Rig {
                 wanted: self.wanted,
                 ..Seat::FIRST
             };
+            let is_shared = |param: &Operand| matches!(param, Operand::Shared(_));
+            let shares = params.iter().any(is_shared);
             let health = assert_no_alloc::assert_no_alloc(||
                 // SAFETY: the room was made for this instance.
-                unsafe { instance.process(&seat, &mut cx, &room) });
+                unsafe {
+                    match shares {
+                        true => instance.process_shared(&seat, &mut cx, &room),
+                        false => instance.process(&seat, &mut cx, &room),
+                    }
+                });
             self.stands = health.stands();
             if health == Health::NOT_FINITE {
                 self.health = Health::NOT_FINITE;

@@ -632,7 +632,7 @@ pub unsafe fn onset(level: Level, blocks: &Blocks, signal: Operand, span: Span) 
             // SAFETY: passed on to the caller.
             unsafe { onset(level, blocks, Operand::Block(from), first) }
         }
-        Operand::Block(from) => {
+        Operand::Block(from) | Operand::Shared(from) => {
             // SAFETY: passed on to the caller.
             let (loudest, frames) =
                 unsafe { (peak(level, blocks, from, span), mono(blocks, from, span)) };
@@ -691,7 +691,7 @@ impl Shape {
         let pairs = values.iter_mut().zip(base);
         if self.absolute {
             for (value, base) in pairs {
-                *value = (base * range + min + *value).clamp(self.min, self.max);
+                *value = (base.mul_add(range, min) + *value).clamp(self.min, self.max);
             }
             return;
         }
@@ -700,7 +700,7 @@ impl Shape {
             Curve::Linear => {
                 for (value, base) in pairs {
                     let travel = (base + *value).clamp(0.0, 1.0);
-                    *value = (travel * range + min).min(max);
+                    *value = travel.mul_add(range, min).min(max);
                 }
             }
             Curve::Exponential => {
@@ -712,7 +712,7 @@ impl Shape {
             Curve::Cubic => {
                 for (value, base) in pairs {
                     let travel = (base + *value).clamp(0.0, 1.0);
-                    *value = (travel * travel * travel * range + min).min(max);
+                    *value = (travel * travel * travel).mul_add(range, min).min(max);
                 }
             }
         }
@@ -720,12 +720,22 @@ impl Shape {
 }
 
 /// The values of knob travels that no cable moves. On exactly the arithmetic of [`modulate`] without
-/// cables.
+/// cables; a travel lies within 0..1, so there is less to limit.
 #[inline(always)]
 fn shaped<W: Lanes>(shape: Shape, travel: W) -> W {
-    let mut value = [W::splat(0.0)];
-    shape.apply(core::iter::once(travel), &mut value);
-    value[0]
+    let [range, min, max] = [shape.range, shape.min, shape.max].map(
+        #[inline(always)]
+        |limit| W::splat(limit),
+    );
+    if shape.absolute {
+        return travel.mul_add(range, min).clamp(shape.min, shape.max);
+    }
+    let value = match shape.curve {
+        Curve::Linear => travel.mul_add(range, min),
+        Curve::Exponential => exp2_within(travel * range) * min,
+        Curve::Cubic => (travel * travel * travel).mul_add(range, min),
+    };
+    value.min(max)
 }
 
 /// The values of knob travels, in place. On exactly the arithmetic of [`modulate`] without cables.
@@ -763,13 +773,41 @@ pub struct Approach {
     /// Travel per whole way at its start.
     pub speed: f32,
     /// Frames of the whole way.
-    pub frames: u32,
+    frames: u32,
     /// Frames of it that are left.
     pub left: u32,
+    /// Of the whole way, in each frame.
+    share: f32,
 }
 
 impl Approach {
-    /// Calls `to` with where the knob is in so many frames of its way, 0..1, eight at once: with the
+    /// One that has arrived; ways from here on take so many frames.
+    pub fn arrived(at: f32, frames: u32) -> Approach {
+        Approach {
+            start: at,
+            goal: at,
+            speed: 0.0,
+            frames: frames.max(1),
+            left: 0,
+            share: 1.0 / frames.max(1) as f32,
+        }
+    }
+
+    /// Sets out for another place.
+    pub fn set_out(&mut self, start: f32, goal: f32, speed: f32) {
+        (self.start, self.goal, self.speed) = (start, goal, speed);
+        self.left = self.frames;
+    }
+
+    /// Travel per whole way after the frames that are gone: the slope of the cubic.
+    pub fn speed_now(&self) -> f32 {
+        let Approach { start, speed, .. } = *self;
+        let x = 1.0 - self.left as f32 * self.share;
+        let far = self.goal - start;
+        speed + x * (2.0 * (3.0 * far - 2.0 * speed) + x * 3.0 * (speed - 2.0 * far))
+    }
+
+    /// Calls `to` with where the knob is in so many frames of its way, 0..1, a vector at once: with the
     /// first of them and with all, of which those past the end lead nowhere.
     // Not by way of memory, where the compiler would copy a whole block with loads wider than stores.
     #[inline(always)]
@@ -782,31 +820,38 @@ impl Approach {
             W::splat(self.speed),
         ];
         let way = goal - start;
-        // Products are sooner there than quotients.
-        let share = W::splat(1.0) / W::splat(self.frames as f32);
+        let share = W::splat(self.share);
         let steep = way * 3.0 - speed * 2.0;
         let bent = speed - way * 2.0;
-        let behind = W::from_fn(
+        let ahead = W::from_fn(
             #[inline(always)]
             |frame| 1.0 + frame as f32,
         );
-        let mut left = W::splat(self.left as f32) - behind;
-        for first in (0..frames).step_by(8) {
-            let x = W::splat(1.0) - left * share;
-            let bend = x * bent + steep;
-            to(first, (x * (x * bend + speed) + start).clamp(0.0, 1.0));
-            left = left - 8.0;
+        // Counted from below, up to 0.
+        let mut left = ahead - W::splat(self.left as f32);
+        for first in (0..frames).step_by(W::COUNT) {
+            let x = left.mul_add(share, W::splat(1.0));
+            let bend = x.mul_add(bent, steep);
+            let travel = x.mul_add(x.mul_add(bend, speed), start);
+            to(first, travel.clamp(0.0, 1.0));
+            left = left + W::COUNT as f32;
         }
     }
 }
 
-/// Writes eight frames from `first` on, or as many of them as there are.
+/// Writes a vector of frames from `first` on, or as many of them as there are; `N` is how many a vector has.
 #[inline(always)]
-fn put<W: Lanes, T>(to: &mut [T], first: usize, values: W, frame: impl Fn(f32) -> T) {
+fn put<W: Lanes, T, const N: usize>(
+    to: &mut [T],
+    first: usize,
+    values: W,
+    frame: impl Fn(f32) -> T,
+) {
+    const { assert!(W::COUNT == N) };
     let Some(to) = to.get_mut(first..) else {
         return;
     };
-    if let Some(to) = to.first_chunk_mut::<8>() {
+    if let Some(to) = to.first_chunk_mut::<N>() {
         for (to, value) in to.iter_mut().zip(values.as_slice()) {
             *to = frame(*value);
         }
@@ -830,7 +875,7 @@ pub fn approach(level: Level, knob: &Approach, travel: &mut [f32]) {
                     travel.len(),
                     #[inline(always)]
                     |first, travels: V::Wide| {
-                        put(travel, first, travels, core::convert::identity);
+                        put::<_, _, 8>(travel, first, travels, core::convert::identity);
                     },
                 );
             },
@@ -856,10 +901,11 @@ pub unsafe fn follow(
     to: BlockIndex,
     frames: usize,
 ) -> f32 {
+    /// # Safety
+    /// As [`follow`].
     #[inline(always)]
-    unsafe fn run<V: Lanes>(
+    unsafe fn spread<V: Lanes>(
         blocks: &Blocks,
-        layout: Layout,
         how: Shape,
         knob: &Approach,
         to: BlockIndex,
@@ -869,14 +915,14 @@ pub unsafe fn follow(
             #[inline(always)]
             || {
                 // SAFETY: passed on to the caller of `follow`.
-                let to = unsafe { blocks.write::<V>(layout.place::<V>(to), Span::start(frames)) };
+                let to = unsafe { blocks.write::<V>(to, Span::start(frames)) };
                 let mut last = V::Wide::splat(0.0);
                 knob.travel(
                     frames,
                     #[inline(always)]
                     |first, travels: V::Wide| {
                         last = travels;
-                        put(
+                        put::<_, _, 8>(
                             to,
                             first,
                             shaped(how, travels),
@@ -889,13 +935,56 @@ pub unsafe fn follow(
             },
         )
     }
+    /// Of one voice: its frames take the place of sixteen lanes.
+    ///
+    /// # Safety
+    /// As [`follow`].
+    #[inline(always)]
+    unsafe fn alone<W: Lanes>(
+        blocks: &Blocks,
+        how: Shape,
+        knob: &Approach,
+        to: BlockIndex,
+        frames: usize,
+    ) -> f32 {
+        W::vectorize(
+            #[inline(always)]
+            || {
+                // SAFETY: passed on to the caller of `follow`.
+                let to = unsafe { blocks.write::<Narrow>(to, Span::start(frames)) };
+                let mut last = W::splat(0.0);
+                knob.travel(
+                    frames,
+                    #[inline(always)]
+                    |first, travels: W| {
+                        last = travels;
+                        put::<_, _, MAX_LANES>(
+                            to,
+                            first,
+                            shaped(how, travels),
+                            #[inline(always)]
+                            |value| Narrow::splat(value),
+                        );
+                    },
+                );
+                last.lane(frames.saturating_sub(1) % MAX_LANES)
+            },
+        )
+    }
     // SAFETY: passed on to the caller.
     unsafe {
-        with_lanes!(
-            level,
-            layout.width,
-            run(blocks, layout, how, knob, to, frames)
-        )
+        if layout.width == Width::One {
+            let to = to.stretch(layout.voice as usize);
+            match level.0 {
+                Set::Baseline => alone::<Sixteen<Baseline>>(blocks, how, knob, to, frames),
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx2 => alone::<Sixteen<Avx2>>(blocks, how, knob, to, frames),
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx512 => alone::<Sixteen<Avx512>>(blocks, how, knob, to, frames),
+            }
+        } else {
+            with_lanes!(level, layout.width, spread(blocks, how, knob, to, frames))
+        }
     }
 }
 
@@ -1188,12 +1277,10 @@ mod tests {
 
     #[test]
     fn a_knob_is_followed_as_it_approaches_is_shaped_and_written() {
-        let knob = |left| Approach {
-            start: 0.9,
-            goal: 0.2,
-            speed: 0.3,
-            frames: 500,
-            left,
+        let knob = |left| {
+            let mut knob = Approach::arrived(0.9, 500);
+            knob.set_out(0.9, 0.2, 0.3);
+            Approach { left, ..knob }
         };
         let (level, to) = (Level::detect(), BlockIndex::from_line(0));
         let blocks = Blocks::new(BlockIndex::lines_for(MAX_LANES));

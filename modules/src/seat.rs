@@ -188,6 +188,23 @@ impl AnyInstance {
         // SAFETY: it is of this kind, and borrowed exclusively.
         unsafe { (self.kind.process)(self.instance, cx, &room.at(seat.ports)) }
     }
+
+    /// As [`AnyInstance::process`], where any of its params is shared.
+    ///
+    /// Realtime safety: yes.
+    ///
+    /// # Safety
+    /// As [`AnyInstance::run`], but blocks that are shared are mono.
+    #[inline(always)]
+    pub unsafe fn process_shared(
+        &mut self,
+        seat: &Seat,
+        cx: &mut Cx<'_>,
+        room: &Room<'_>,
+    ) -> Health {
+        cx.wanted = seat.wanted;
+        self.as_any().process_shared(cx, &room.at(seat.ports))
+    }
 }
 
 /// Where an instance is run, and what has been found there.

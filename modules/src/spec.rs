@@ -116,6 +116,8 @@ pub struct ModuleSpec {
     pub recursive: bool,
     /// See [`crate::contract::Module::HOLDS`].
     pub holds: bool,
+    /// See [`crate::contract::Module::SHARES`].
+    pub shares: u32,
 }
 
 impl ModuleSpec {

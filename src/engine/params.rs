@@ -87,6 +87,10 @@ impl Param {
                 Glide::Decaying(1.0 - (-1.0 / (seconds * sample_rate).max(1e-3)).exp())
             }
         };
+        let frames = match glide {
+            Glide::Gentle(frames) => frames,
+            _ => 1,
+        };
         Param {
             spec,
             shape: Shape::of(spec),
@@ -94,13 +98,7 @@ impl Param {
             plain: Some(plain),
             goal,
             travel: goal,
-            way: Approach {
-                start: goal,
-                goal,
-                speed: 0.0,
-                frames: 1,
-                left: 0,
-            },
+            way: Approach::arrived(goal, frames),
             moving: false,
             stood: false,
             last_goal: goal,
@@ -148,7 +146,7 @@ impl Param {
 
     fn aim(&mut self, normalized: f32) {
         let speed = match self.glide {
-            Glide::Gentle(_) if self.moving => speed_at(&self.way),
+            Glide::Gentle(_) if self.moving => self.way.speed_now(),
             _ => 0.0,
         };
         self.goal = normalized;
@@ -158,14 +156,8 @@ impl Param {
                 self.travel = normalized;
                 self.moving = false;
             }
-            Glide::Gentle(frames) => {
-                self.way = Approach {
-                    start: self.travel,
-                    goal: normalized,
-                    speed,
-                    frames,
-                    left: frames,
-                };
+            Glide::Gentle(_) => {
+                self.way.set_out(self.travel, normalized, speed);
                 self.moving = true;
             }
             Glide::Decaying(_) => self.moving = true,
@@ -248,11 +240,44 @@ impl Param {
         (self.moving && self.way.left as usize > frames).then_some(&self.way)
     }
 
+    /// Takes the coming call's change if it jumps there on the first frame, and so stands still throughout.
+    pub(super) fn jump(&mut self, changes: &Changes) {
+        if self.glide == Glide::AtOnce
+            && let Some(change) = changes.changes.get(self.first_change as usize)
+            && change.frame == 0
+            && change.next == NONE
+        {
+            let normalized = change.normalized;
+            (self.first_change, self.last_change) = (NONE, NONE);
+            self.aim(normalized);
+            self.plain = Some(self.spec.plain(normalized));
+        }
+    }
+
     /// It went so many frames of its way, up to this travel.
     pub(super) fn went(&mut self, frames: usize, travel: f32) {
         self.way.left = self.way.left.saturating_sub(frames as u32);
         self.travel = travel;
         self.stood = false;
+    }
+
+    /// As [`Param::advance`], where nobody asks for exact values.
+    pub(super) fn go(
+        &mut self,
+        level: Level,
+        changes: &Changes,
+        frames: usize,
+        travel: &mut [f32; MAX_FRAMES],
+    ) {
+        let Some(way) = self.way(changes, frames) else {
+            self.advance(level, changes, frames, travel, &mut [f32::NAN; MAX_FRAMES]);
+            return;
+        };
+        let travel = travel.get_mut(..frames).unwrap_or_default();
+        routing::approach(level, way, travel);
+        if let Some(last) = travel.last() {
+            self.went(frames, *last);
+        }
     }
 
     /// Runs through a call, unless it holds still: the travel in each frame, and the exact value in frames in which the knob
@@ -312,12 +337,4 @@ impl Param {
         self.moving = false;
         (self.first_change, self.last_change) = (NONE, NONE);
     }
-}
-
-/// How fast a knob is in its glide: the slope of [`Approach`].
-fn speed_at(way: &Approach) -> f32 {
-    let Approach { start, speed, .. } = *way;
-    let x = 1.0 - way.left as f32 / way.frames as f32;
-    let far = way.goal - start;
-    speed + x * (2.0 * (3.0 * far - 2.0 * speed) + x * 3.0 * (speed - 2.0 * far))
 }

@@ -528,6 +528,8 @@ pub(super) struct Node {
     pub(super) modulated: Range,
     /// Some [`Tables::knobs`].
     pub(super) knobs: Range,
+    /// Params, a bit each, that it takes with one value a frame for all lanes.
+    pub(super) shares: u32,
     /// Some [`Tables::travels`]; none outside loops.
     pub(super) travels: Range,
     /// Some [`Tables::hearing`]: all that it hears. `None` if it hears what nothing is known of.
@@ -547,6 +549,8 @@ pub(super) struct Node {
 #[derive(Default)]
 pub(super) struct NodeState {
     pub(super) params: Box<[Param]>,
+    /// The params, a bit each, whose knobs may move; all others stand still.
+    pub(super) moving: u64,
     /// How loud its voices are, for note sources.
     pub(super) voices: VoiceLevels,
     /// How long they have been silent.
@@ -713,7 +717,7 @@ impl Plan {
                         // which it may.
                         to_state.rests = false;
                     }
-                    hand_over_pending(seat, to_seat, &to_state.params, params);
+                    hand_over_pending(seat, to_seat, to_state, params);
                 }
             }
         }
@@ -752,15 +756,16 @@ fn exchange<T>(here: Option<&mut [T]>, there: Option<&mut [T]>) {
 }
 
 /// Hands over what is pending, and what a module reads at its params if it is in a block.
-fn hand_over_pending(here: &Seat, there: &mut Seat, params: &[Param], read: &mut [Operand]) {
+fn hand_over_pending(here: &Seat, there: &mut Seat, state: &mut NodeState, read: &mut [Operand]) {
     for bit in [pending::MOVING, pending::FAILED] {
         there.pending.set(bit, here.pending.has(bit));
     }
-    for (read, param) in read.iter_mut().zip(params) {
+    for (read, param) in read.iter_mut().zip(&state.params) {
         // Blocks have other places there, so it must be told anew.
         if !matches!(read, Operand::Constant(_)) {
             *read = Operand::Constant(param.plain());
             there.pending.set(pending::MOVING, true);
+            state.moving = u64::MAX;
         }
     }
 }

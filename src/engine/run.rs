@@ -124,6 +124,7 @@ impl Plan {
             && let Some(param) = state.params.get_mut(place.param as usize)
         {
             param.change(changes, frame, normalized);
+            state.moving |= 1_u64.checked_shl(place.param).unwrap_or(0);
             seat.pending.set(pending::MOVING, true);
             self.lulls_known = false;
             // What had to stand still for the silence moves.
@@ -198,6 +199,7 @@ impl Plan {
         }
         for state in &mut self.cast.states {
             state.params.iter_mut().for_each(Param::settle);
+            state.moving = u64::MAX;
             state.voices = VoiceLevels::default();
             state.rest = Rest::default();
             state.rests = false;

@@ -2,6 +2,7 @@
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::corner::copy;
+use crate::kit::eight::{set_wide, wide};
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
 use crate::kit::settled::{any_differ, settled};
@@ -359,12 +360,12 @@ pub struct Freeverb<V: Lanes> {
 impl<V: Lanes> Freeverb<V> {
     /// What a comb gives back of what it hears, and what it keeps of what it gave back last.
     #[inline(always)]
-    fn around(&self, size: V, damping: V, frozen: V) -> [V; 2] {
-        let zero = V::splat(0.0);
-        let one = V::splat(1.0);
-        let pole = exp2(log2(damping * DAMPED) * self.stretch);
+    fn around<W: Lanes>(size: W, damping: W, frozen: W, stretch: f32) -> [W; 2] {
+        let zero = W::splat(0.0);
+        let one = W::splat(1.0);
+        let pole = exp2(log2(damping * DAMPED) * stretch);
         let keep = damping.gt(zero).select(pole, zero) * (one - frozen);
-        let feedback = size.mul_add(V::splat(FEEDBACK.1 - FEEDBACK.0), V::splat(FEEDBACK.0));
+        let feedback = size.mul_add(W::splat(FEEDBACK.1 - FEEDBACK.0), W::splat(FEEDBACK.0));
         // At 1 nothing is lost: both differences are exact.
         let feedback = feedback + (one - feedback) * frozen;
         [feedback * (one - keep), keep]
@@ -379,7 +380,7 @@ impl<V: Lanes> Freeverb<V> {
         {
             return *around;
         }
-        let around = self.around(size, damping, frozen);
+        let around = Self::around(size, damping, frozen, self.stretch);
         self.last = Some((now, around));
         around
     }
@@ -421,8 +422,21 @@ impl<V: Lanes> Freeverb<V> {
         }
         copy(size, 0, &mut backs[..frames]);
         copy(damping, 0, &mut keeps[..frames]);
-        for ((back, keep), frozen) in backs.iter_mut().zip(&mut *keeps).zip(frozen).take(frames) {
-            [*back, *keep] = self.around(*back, *keep, frozen);
+        if V::COUNT == 1 {
+            let eights = backs.as_chunks_mut().0.iter_mut();
+            let eights = eights.zip(keeps.as_chunks_mut().0);
+            let eights = eights.zip(frozen.as_chunks().0);
+            for ((back, keep), frozen) in eights.take(frames.div_ceil(8)) {
+                let [size, damping, frozen] = [wide(back), wide(keep), wide(frozen)];
+                let around = Self::around(size, damping, frozen, self.stretch);
+                set_wide(back, around[0]);
+                set_wide(keep, around[1]);
+            }
+        } else {
+            let each = backs.iter_mut().zip(&mut *keeps).zip(frozen).take(frames);
+            for ((back, keep), frozen) in each {
+                [*back, *keep] = Self::around(*back, *keep, frozen, self.stretch);
+            }
         }
         for (input, frozen) in input.iter_mut().zip(frozen) {
             *input *= one - frozen;
@@ -560,9 +574,13 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
                 blend([left, right], [*wet_left, *wet_right], width, mix);
             }
         } else {
-            for (frame, ((left, right), (wet_left, wet_right))) in sound.enumerate() {
-                let (width, mix) = (width.at(frame), mix.at(frame));
-                blend([left, right], [*wet_left, *wet_right], width, mix);
+            // In memory, as a choice in the loop would keep it from becoming vectors.
+            let [widths, mixes] = &mut scratch;
+            copy(width, 0, &mut widths[..frames]);
+            copy(mix, 0, &mut mixes[..frames]);
+            let levels = widths.iter().zip(&*mixes);
+            for (((left, right), (wet_left, wet_right)), (width, mix)) in sound.zip(levels) {
+                blend([left, right], [*wet_left, *wet_right], *width, *mix);
             }
         }
         self.hush.hear([left, right]);

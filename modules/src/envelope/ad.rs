@@ -7,9 +7,7 @@ use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::{is_on, position};
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{
-    Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit,
-};
+use crate::spec::{Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;
@@ -81,14 +79,16 @@ impl<V: Lanes> Module<V, 1, 6, 2> for Ad<V> {
                 20.0,
                 0.002,
                 "Time to rise to full, from wherever the level is.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             seconds(
                 "decay",
                 0.0,
                 20.0,
                 0.3,
                 "Time to fall from full to zero, a frame at least.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             unit(
                 "attack-curve",
                 -1.0,

@@ -1,15 +1,15 @@
 //! Attack, decay, sustain, release.
 
-use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::contract::{Cx, In, Knob, Knobs, Module, Out, Setup};
 use crate::kit::bend::Bending;
 use crate::kit::edge::{Edges, is_high, next_turn};
 use crate::kit::gain::hold;
-use crate::kit::segment::{Course, Segment, pulse, stands_at};
+use crate::kit::segment::{Course, Segment, Target, pulse, stands_at};
 use crate::kit::settled::{any_differ, constants};
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Silence, Spec, Voicing, choice, gate, modulation, seconds, unit};
+use crate::spec::{Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, unit};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;
@@ -20,6 +20,9 @@ const RELEASE: f32 = 4.0;
 // The outputs, in the order of the spec.
 const OUT: usize = 0;
 const END: usize = 1;
+
+/// The third param.
+const SUSTAIN_LEVEL: usize = 2;
 
 const FROM_ZERO: usize = 1;
 const LEGATO: usize = 2;
@@ -127,14 +130,16 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
                 20.0,
                 0.005,
                 "Time to rise to full, from wherever the level is.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             seconds(
                 "decay",
                 0.0,
                 20.0,
                 0.25,
                 "Time to fall from full to the sustain level.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             unit(
                 "sustain",
                 0.0,
@@ -148,7 +153,8 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
                 20.0,
                 0.3,
                 "Time to fall to zero, from wherever the level is.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             unit(
                 "attack-curve",
                 0.0,
@@ -176,6 +182,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         ],
     };
     const HOLDS: bool = true;
+    const SHARES: u32 = 1 << SUSTAIN_LEVEL;
     const SILENCE: Silence = Silence::All(&["gate"]);
 
     fn new(setup: &Setup) -> Self {
@@ -223,7 +230,7 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
     fn process(
         &mut self,
         cx: &Cx<'_>,
-        [gate, retrigger]: In<'_, V, 2>,
+        inputs: In<'_, V, 2>,
         [
             attack,
             decay,
@@ -233,6 +240,50 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
             decay_curve,
             mode,
         ]: In<'_, V, 7>,
+        outputs: Out<'_, V, 2>,
+    ) {
+        let others = [attack, decay, release, attack_curve, decay_curve, mode];
+        self.run(cx, inputs, others, sustain, outputs);
+    }
+
+    #[inline(always)]
+    fn process_shared(
+        &mut self,
+        cx: &Cx<'_>,
+        inputs: In<'_, V, 2>,
+        [
+            attack,
+            decay,
+            sustain,
+            release,
+            attack_curve,
+            decay_curve,
+            mode,
+        ]: Knobs<'_, V, 7>,
+        outputs: Out<'_, V, 2>,
+    ) {
+        let others = [
+            attack.apart(),
+            decay.apart(),
+            release.apart(),
+            attack_curve.apart(),
+            decay_curve.apart(),
+            mode.apart(),
+        ];
+        if let Knob::Shared(sustain) = sustain {
+            self.run(cx, inputs, others, sustain, outputs);
+        }
+    }
+}
+
+impl<V: Lanes> Adsr<V> {
+    #[inline(always)]
+    fn run(
+        &mut self,
+        cx: &Cx<'_>,
+        [gate, retrigger]: In<'_, V, 2>,
+        [attack, decay, release, attack_curve, decay_curve, mode]: In<'_, V, 6>,
+        sustain: impl Target<V>,
         [out, end]: Out<'_, V, 2>,
     ) {
         self.still = 0;
@@ -249,18 +300,20 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         if cx.wanted.has(END) {
             end.fill(V::splat(0.0));
         }
-        // Where a note is held long, which is nearly always, this is all there is to do.
-        if turns == 0
-            && unmoved
-            && let Some(sustain) = sustain.constant()
-            && self.segment.rests().all()
-        {
-            hold(out, self.sustains().select(sustain, self.target()));
-            self.still = 1 << OUT;
-            if cx.wanted.has(END) {
-                self.still |= 1 << END;
+        // Where a note is held long, which is nearly always, this is all there is to do. What rests takes no
+        // notice of times and curves that move.
+        if turns == 0 && self.segment.rests().all() {
+            if let Some(sustain) = sustain.constant() {
+                hold(out, self.sustains().select(sustain, self.target()));
+                self.segment.pass(frames);
+                self.still = 1 << OUT;
+                if cx.wanted.has(END) {
+                    self.still |= 1 << END;
+                }
+            } else {
+                let (tracks, target) = (self.sustains(), self.target());
+                self.segment.run(out, 0, target, tracks, sustain);
             }
-            self.segment.pass(frames);
             self.gate.finish(gate, frames);
             self.retrigger.finish(retrigger, frames);
             return;

@@ -2,7 +2,7 @@
 
 use core::f32::consts::TAU;
 
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
+use crate::contract::{Cx, In, Knob, Knobs as Params, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
 use crate::kit::alike::{EIGHTS, alike};
 use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio, eight_of, limited};
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps};
@@ -108,20 +108,11 @@ impl<V: Lanes> Damping<V> {
         }
     }
 
-    /// That of one of eight frames, in all lanes.
+    /// All that it holds, side by side.
     #[inline(always)]
-    fn spread<M: Lanes>(&self, frame: usize) -> Damping<M> {
-        let [first, second, third] = &self.straight;
-        Damping {
-            half: M::splat(self.half.lane(frame)),
-            straight: [
-                M::splat(first.lane(frame)),
-                M::splat(second.lane(frame)),
-                M::splat(third.lane(frame)),
-            ],
-            damped: M::splat(self.damped.lane(frame)),
-            high: M::splat(self.high.lane(frame)),
-        }
+    fn parts(self) -> [V; 6] {
+        let [first, second, third] = self.straight;
+        [self.half, first, second, third, self.damped, self.high]
     }
 
     /// The shares in low of how far its integrator moves and, in parts of 2 a3 / 2 a2, of how far the
@@ -454,6 +445,9 @@ impl<V: Lanes> Shares<V> {
     }
 }
 
+/// The second param.
+const RESONANCE: usize = 1;
+
 const LOW: usize = 0;
 const BAND: usize = 1;
 const HIGH: usize = 2;
@@ -600,20 +594,7 @@ impl<V: Lanes> Svf<V> {
                 low,
             );
         } else if let Some(resonances) = alike(knobs.resonance) {
-            // A knob moves it: what is the same in all lanes is worked out for eight frames at once.
-            let mut dampings = [Damping::of(V::Wide::splat(0.0)); EIGHTS];
-            for (damping, resonances) in dampings.iter_mut().zip(resonances) {
-                *damping = Damping::of(damping_of(resonances));
-            }
-            self.low_of_moving(
-                input,
-                #[inline(always)]
-                |frame| {
-                    let damping = dampings[frame / EIGHT % EIGHTS].spread(frame % EIGHT);
-                    (knobs.corner.at(frame), damping)
-                },
-                low,
-            );
+            self.low_of_many_alike(input, knobs.corner, resonances, low);
         } else {
             self.low_of_moving(
                 input,
@@ -625,6 +606,45 @@ impl<V: Lanes> Svf<V> {
                 low,
             );
         }
+    }
+
+    /// As [`Svf::low_of_many`], where a knob moves the resonance of all: what is the same in all lanes is
+    /// worked out for eight frames at once.
+    #[inline(always)]
+    fn low_of_many_alike(
+        &mut self,
+        input: Signal<'_, V>,
+        corner: Corner<'_, V>,
+        resonances: [V::Wide; EIGHTS],
+        low: &mut [V],
+    ) {
+        let mut dampings = [[0.0; MAX_FRAMES]; 6];
+        for (eight, resonances) in resonances.into_iter().enumerate() {
+            let parts = Damping::of(damping_of(resonances)).parts();
+            for (row, part) in dampings.iter_mut().zip(parts) {
+                row.as_chunks_mut::<EIGHT>().0[eight % EIGHTS].copy_from_slice(part.as_slice());
+            }
+        }
+        self.low_of_moving(
+            input,
+            #[inline(always)]
+            |frame| {
+                let [half, first, second, third, damped, high] = &dampings;
+                let at = frame % MAX_FRAMES;
+                let damping = Damping {
+                    half: V::splat(half[at]),
+                    straight: [
+                        V::splat(first[at]),
+                        V::splat(second[at]),
+                        V::splat(third[at]),
+                    ],
+                    damped: V::splat(damped[at]),
+                    high: V::splat(high[at]),
+                };
+                (corner.at(frame), damping)
+            },
+            low,
+        );
     }
 
     /// As [`Svf::low_of_many`], where the corner moves. What leads up to the root is worked out a
@@ -976,6 +996,7 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
     };
     const SILENCE: Silence = Silence::All(&["in"]);
     const RECURSIVE: bool = true;
+    const SHARES: u32 = 1 << RESONANCE;
 
     fn new(setup: &Setup) -> Self {
         let zero = V::splat(0.0);
@@ -1060,6 +1081,32 @@ impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {
         }
         let last = frames.saturating_sub(1);
         [self.last.corner, self.last.damping] = knobs.at(last);
+        self.last.input = audio_at(input, last);
+    }
+
+    #[inline(always)]
+    fn process_shared(
+        &mut self,
+        cx: &Cx<'_>,
+        inputs: In<'_, V, 2>,
+        [cutoff, resonance, track]: Params<'_, V, 3>,
+        outputs: Out<'_, V, 5>,
+    ) {
+        let Knob::Shared(resonance) = resonance else {
+            return;
+        };
+        let (cutoff, track) = (cutoff.apart(), track.apart());
+        if !cx.wanted.has(LOW) || wants_poles(cx.wanted) {
+            let mut scratch = [V::splat(0.0); MAX_FRAMES];
+            let params = [cutoff, resonance.spread(&mut scratch), track];
+            return self.process(cx, inputs, params, outputs);
+        }
+        let ([input, pitch], [low, ..]) = (inputs, outputs);
+        let corner = Corner::new(cutoff, pitch, track, self.radians_per_hertz, HIGHEST);
+        self.low_of_many_alike(input, corner, resonance.eights(), low);
+        let last = cx.frames.saturating_sub(1);
+        self.last.corner = corner.at(last);
+        self.last.damping = damping_of(V::splat(resonance.at(last)));
         self.last.input = audio_at(input, last);
     }
 }

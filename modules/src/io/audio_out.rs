@@ -1,6 +1,7 @@
 //! What the host hears.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
+use crate::kit::corner::copy;
 use crate::kit::eight::{set_wide, wide};
 use crate::kit::gain::scale;
 use crate::kit::hush::Hush;
@@ -134,13 +135,27 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
                     *open = self.open;
                 }
             }
+            let mut gains = [zero; MAX_FRAMES];
+            let gains = &mut gains[..cx.frames];
+            copy(level, 0, gains);
+            let rest = match V::COUNT {
+                1 => {
+                    let (eights, rest) = gains.as_chunks_mut();
+                    for eight in eights {
+                        set_wide(eight, gain(wide(eight)));
+                    }
+                    rest
+                }
+                _ => &mut *gains,
+            };
+            for level in rest {
+                *level = gain(*level);
+            }
             for (out, input, side) in sides {
-                level.join(
-                    balance,
-                    out,
-                    #[inline(always)]
-                    |level, balance| gain(level) * balanced(balance, side),
-                );
+                copy(balance, 0, out);
+                for (out, gain) in out.iter_mut().zip(&*gains) {
+                    *out = *gain * balanced(*out, side);
+                }
                 scale(out, input);
                 for (sample, open) in out.iter_mut().zip(&*opens) {
                     *sample = finite(*sample * *open);

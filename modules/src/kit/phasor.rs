@@ -4,14 +4,18 @@
 //! and a passed whole turn is known exactly and between two frames.
 
 use crate::MAX_FRAMES;
-use crate::contract::Signal;
+use crate::contract::{Shared, Signal};
 use crate::kit::crossing::Rises;
 use crate::kit::eight::{wide, wide_bits};
 use crate::kit::math::{MIDDLE_C, exp2, polynomial};
-use crate::kit::settled::{any_differ, settled};
+use crate::kit::settled::{any_differ, differ, settled};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
 
+/// Steps of a phase in a turn.
+const PHASES: f32 = 4_294_967_296.0;
+/// More than the difference of two steps can be off by.
+const ROUNDING: f32 = 1e-6;
 /// Turns of a phase in one of its 2^32 steps.
 const STEP: f32 = 1.0 / 4_294_967_296.0;
 /// The most turns a frame; just below half the sample rate.
@@ -113,6 +117,59 @@ pub struct Moving<V: Lanes> {
     places: Option<Restarts<V>>,
     /// The first frame before which the wave already sounded, so that it can have breaks.
     pub first: usize,
+}
+
+/// A call in which all lanes glide alike and none restarts.
+pub struct Gliding<V: Lanes> {
+    /// The phase one frame before the call.
+    before: V::Bits,
+    /// Turns a frame without the fine tuning.
+    pub untuned: V,
+    /// What it is multiplied by in each frame.
+    pub tunings: [f32; MAX_FRAMES],
+    /// As [`Moving::breaks`].
+    breaks: [V::Bits; 2],
+}
+
+impl<V: Lanes> Gliding<V> {
+    /// Room for a call.
+    #[inline(always)]
+    #[expect(
+        clippy::new_without_default,
+        reason = "a default is expected to be of worth"
+    )]
+    pub fn new() -> Self {
+        Gliding {
+            before: V::Bits::splat(0),
+            untuned: V::splat(0.0),
+            tunings: [0.0; MAX_FRAMES],
+            breaks: [V::Bits::splat(0); 2],
+        }
+    }
+
+    /// The frames, as bits, since whose frame before the phase of a lane passed a whole turn.
+    #[inline(always)]
+    pub fn lane_breaks(&self, lane: usize) -> u64 {
+        lane_breaks::<V>(&self.breaks, lane)
+    }
+
+    /// The whole turn that one lane passed since the frame before, if it did; `phases` are those that
+    /// [`Phasor::gliding`] wrote.
+    #[inline(always)]
+    pub fn pass(&self, phases: &[V], frame: usize, lane: usize) -> Pass {
+        // By reference: a whole vector would be copied for its one lane.
+        let at = |frame: usize| match phases.get(frame) {
+            Some(phase) => phase.lane(lane).to_bits(),
+            None => self.before.lane(lane),
+        };
+        Pass::between(frame, at(frame.wrapping_sub(1)), at(frame))
+    }
+}
+
+/// The frames, as bits, whose breaks are these, of one lane.
+#[inline(always)]
+fn lane_breaks<V: Lanes>([first, others]: &[V::Bits; 2], lane: usize) -> u64 {
+    u64::from(first.lane(lane)) | u64::from(others.lane(lane)) << HALF
 }
 
 /// The restarts of a call.
@@ -243,15 +300,11 @@ impl<V: Lanes> Phasor<V> {
         let Controls {
             pitch,
             fine,
-            start,
             fm,
             fm_depth,
-            sync,
+            ..
         } = controls;
         let frames = frames.min(MAX_FRAMES);
-        self.even = None;
-        moving.restarts = 0;
-        moving.places = None;
         let steps = &mut moving.steps[..frames];
         // A modulation that does not move is taken on the way. Times 1 and limited by nothing are exact.
         let (factor, most) = match (fm, fm_depth) {
@@ -282,6 +335,154 @@ impl<V: Lanes> Phasor<V> {
                 }
             }
         }
+        self.follow(frames, controls, moving);
+    }
+
+    /// Moves on by a call in which nothing but the fine tuning moves, gently and alike in all lanes, and writes
+    /// the phase at each frame to `phases`, as floats of the same bits; does nothing and gives false if more
+    /// happens in it. Its values are those of [`Phasor::moving_tuned`].
+    #[inline(always)]
+    pub fn gliding(
+        &mut self,
+        fine: Shared<'_>,
+        controls: Controls<'_, V>,
+        gentle: impl Fn(V) -> bool,
+        phases: &mut [V],
+        glide: &mut Gliding<V>,
+    ) -> bool {
+        let (Some(fm), Some(fm_depth), Some(sync)) = (
+            controls.fm.constant(),
+            controls.fm_depth.constant(),
+            settled(controls.sync).constant(),
+        ) else {
+            return false;
+        };
+        let is_bent = differ(modulation(fm, fm_depth), V::splat(1.0));
+        if self.fresh || is_bent || self.sync.would_rise(sync) {
+            return false;
+        }
+        let Some(pitch) = settled(controls.pitch).constant() else {
+            return false;
+        };
+        let frames = phases.len().min(MAX_FRAMES);
+        let (phases, last) = (&mut phases[..frames], frames.saturating_sub(1));
+        let Gliding {
+            before,
+            untuned,
+            tunings,
+            breaks,
+        } = glide;
+        // Those past the end of the call, where nothing tunes, only make the bounds wider.
+        let (mut lows, mut highs) = (V::Wide::splat(1.0), V::Wide::splat(1.0));
+        fine.write(
+            tunings,
+            #[inline(always)]
+            |fine: V::Wide| {
+                let tuning = tuning(fine);
+                (lows, highs) = (tuning.min(lows), tuning.max(highs));
+                tuning
+            },
+        );
+        let (mut least, mut most) = (1.0, 1.0);
+        for (low, high) in lows.as_slice().iter().zip(highs.as_slice()) {
+            least = if *low < least { *low } else { least };
+            most = if *high > most { *high } else { most };
+        }
+        *untuned = self.untuned(pitch);
+        let untuned = *untuned;
+        let begin = (untuned * tunings[0] - self.last_step).abs();
+        // More than the steps differ by, rounding and all.
+        let haste = untuned.mul_add(V::splat(most - least), V::splat(ROUNDING));
+        let is_limited = (untuned * most).ge(V::splat(FASTEST)).any();
+        if is_limited || !gentle(haste.max(begin)) {
+            return false;
+        }
+        // Times a power of 2 is exact.
+        let travel = untuned * PHASES;
+        *before = self.phase;
+        let mut phase = *before;
+        let sign = V::Bits::splat(SIGN);
+        *breaks = [V::Bits::splat(0); 2];
+        let halves = phases.chunks_mut(HALF).zip(tunings.chunks(HALF));
+        for (breaks, (phases, tunings)) in breaks.iter_mut().zip(halves) {
+            // Of its own, which stays in a register.
+            let mut signs = V::Bits::splat(0);
+            for (at, tuning) in phases.iter_mut().zip(tunings) {
+                let travel = (travel * V::splat(*tuning)).truncate();
+                let from = phase;
+                phase = from.wrapping_add(travel);
+                *at = V::from_bits(phase);
+                signs = signs.shift_right(1) | (passes::<V>(from, travel, phase) & sign);
+            }
+            *breaks = signs.shift_right((HALF - phases.len()) as u32);
+        }
+        self.even = None;
+        self.phase = phase;
+        self.last_step = untuned * tunings[last];
+        self.sync.hold(sync, frames);
+        true
+    }
+
+    /// As [`Phasor::moving`], where all lanes share the fine tuning.
+    #[inline(always)]
+    pub fn moving_tuned(
+        &mut self,
+        frames: usize,
+        fine: Shared<'_>,
+        controls: Controls<'_, V>,
+        moving: &mut Moving<V>,
+    ) {
+        let Controls {
+            pitch,
+            fm,
+            fm_depth,
+            ..
+        } = controls;
+        let frames = frames.min(MAX_FRAMES);
+        let mut tunings = [0.0; MAX_FRAMES];
+        fine.write(
+            &mut tunings,
+            #[inline(always)]
+            |fine: V::Wide| tuning(fine),
+        );
+        let (factor, most) = match (fm, fm_depth) {
+            (Signal::Constant(fm), Signal::Constant(fm_depth)) => {
+                (modulation(fm, fm_depth), FASTEST)
+            }
+            _ => (V::splat(1.0), f32::INFINITY),
+        };
+        let steps = moving.steps[..frames].iter_mut().zip(&tunings);
+        match settled(pitch) {
+            Signal::Constant(pitch) => {
+                let untuned = self.untuned(pitch);
+                for (step, tuning) in steps {
+                    *step = limited(untuned * V::splat(*tuning) * factor, most);
+                }
+            }
+            Signal::Frames(pitch) => {
+                for ((step, tuning), pitch) in steps.zip(pitch) {
+                    let untuned = self.untuned(*pitch);
+                    *step = limited(untuned * V::splat(*tuning) * factor, most);
+                }
+            }
+        }
+        self.follow(frames, controls, moving);
+    }
+
+    /// The rest of [`Phasor::moving`], once it is known how fast the pitch alone moves the phase.
+    #[inline(always)]
+    fn follow(&mut self, frames: usize, controls: Controls<'_, V>, moving: &mut Moving<V>) {
+        let Controls {
+            start,
+            fm,
+            fm_depth,
+            sync,
+            ..
+        } = controls;
+        self.even = None;
+        moving.restarts = 0;
+        moving.places = None;
+        let steps = &mut moving.steps[..frames];
         match (fm, fm_depth) {
             (Signal::Constant(_), Signal::Constant(_)) => {}
             (Signal::Frames(fm), Signal::Constant(fm_depth)) => {
@@ -334,7 +535,7 @@ fn limited<V: Lanes>(step: V, most: f32) -> V {
 /// As [`Lanes::to_phase`], for less than half a turn: no whole turns have to drop out.
 #[inline(always)]
 fn short_to_phase<V: Lanes>(turns: V) -> V::Bits {
-    (turns * 4_294_967_296.0).truncate()
+    (turns * PHASES).truncate()
 }
 
 impl<V: Lanes> Steady<V> {
@@ -418,6 +619,24 @@ pub struct Pass {
     pub age: f32,
     /// 1 forwards, -1 backwards.
     pub direction: f32,
+}
+
+impl Pass {
+    /// That of a phase that moves by less than half a turn to a frame, past a whole turn.
+    #[inline(always)]
+    fn between(frame: usize, from: u32, to: u32) -> Pass {
+        let travel = to.wrapping_sub(from) as i32;
+        let (direction, past) = if travel > 0 {
+            (1.0, i64::from(to))
+        } else {
+            (-1.0, i64::from(to) - (1 << 32))
+        };
+        Pass {
+            frame,
+            age: past as f32 / travel as f32,
+            direction,
+        }
+    }
 }
 
 /// Finds the whole turns that an even movement passes, without looking at every frame.
@@ -649,8 +868,7 @@ impl<V: Lanes> Moving<V> {
     /// restarted.
     #[inline(always)]
     pub fn lane_breaks(&self, lane: usize) -> u64 {
-        let [first, others] = &self.breaks;
-        u64::from(first.lane(lane)) | u64::from(others.lane(lane)) << HALF
+        lane_breaks::<V>(&self.breaks, lane)
     }
 
     /// Writes the phase as others sync to it.
@@ -731,17 +949,7 @@ impl<V: Lanes> Moving<V> {
             self.previous_lane(frame, lane),
             self.phases[frame].lane(lane),
         );
-        let travel = to.wrapping_sub(from) as i32;
-        let (direction, past) = if travel > 0 {
-            (1.0, i64::from(to))
-        } else {
-            (-1.0, i64::from(to) - (1 << 32))
-        };
-        Pass {
-            frame,
-            age: past as f32 / travel as f32,
-            direction,
-        }
+        Pass::between(frame, from, to)
     }
 
     /// What one lane did since the frame before: one stretch, and another where it restarted between.

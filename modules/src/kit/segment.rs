@@ -1,6 +1,6 @@
 //! One stretch of an envelope: from a level to another in an exact number of frames.
 
-use crate::contract::Signal;
+use crate::contract::{Shared, Signal};
 use crate::kit::bend::Bend;
 use crate::kit::edge::to_gate;
 use crate::kit::gain::hold;
@@ -198,25 +198,17 @@ impl<V: Lanes> Segment<V> {
         first: usize,
         to: V,
         tracks: V::Mask,
-        target: Signal<'_, V>,
+        target: impl Target<V>,
     ) {
         if let Some(target) = target.constant() {
             let to = tracks.select(target, to);
             if self.rests().all() {
                 hold(out, to);
             } else {
-                self.run_to(
-                    out,
-                    #[inline(always)]
-                    |_| to,
-                );
+                self.run_to(out, to);
             }
         } else {
-            self.run_to(
-                out,
-                #[inline(always)]
-                |frame| tracks.select(target.at(first + frame), to),
-            );
+            self.track(out, first, to, tracks, target);
         }
         self.pass(out.len());
     }
@@ -227,26 +219,95 @@ impl<V: Lanes> Segment<V> {
         self.count += V::splat(frames as i32 as f32);
     }
 
+    /// As [`Segment::run`], where the target moves.
+    #[inline(always)]
+    fn track(&self, out: &mut [V], first: usize, to: V, tracks: V::Mask, target: impl Target<V>) {
+        if self.rests().all() {
+            target.write(
+                first,
+                out,
+                #[inline(always)]
+                |_, target| tracks.select(target, to),
+            );
+        } else if self.way.is_straight() {
+            target.write(
+                first,
+                out,
+                #[inline(always)]
+                |frame, target| self.straight_after(frame, tracks.select(target, to)),
+            );
+        } else {
+            target.write(
+                first,
+                out,
+                #[inline(always)]
+                |frame, target| self.level_after(frame, tracks.select(target, to)),
+            );
+        }
+    }
+
+    /// The same as [`Segment::level_after`], less the bend it would not use.
+    #[inline(always)]
+    fn straight_after(&self, frames: f32, to: V) -> V {
+        let done = (self.count + frames).mul_add(self.step, self.base);
+        (self.from - to).mul_add(V::splat(1.0) - done, to)
+    }
+
     // Counts frames by way of 32 bits: vectors have no conversion from 64.
     #[inline(always)]
-    fn run_to(&self, out: &mut [V], to: impl Fn(usize) -> V) {
-        if self.rests().all() {
+    fn run_to(&self, out: &mut [V], to: V) {
+        if self.way.is_straight() {
             for (frame, out) in out.iter_mut().enumerate() {
-                *out = to(frame);
-            }
-        } else if self.way.is_straight() {
-            // The same as `level_after`, less the bend it would not use.
-            for (frame, out) in out.iter_mut().enumerate() {
-                let (to, done) = (
-                    to(frame),
-                    (self.count + frame as i32 as f32).mul_add(self.step, self.base),
-                );
-                *out = (self.from - to).mul_add(V::splat(1.0) - done, to);
+                *out = self.straight_after(frame as i32 as f32, to);
             }
         } else {
             for (frame, out) in out.iter_mut().enumerate() {
-                *out = self.level_after(frame as i32 as f32, to(frame));
+                *out = self.level_after(frame as i32 as f32, to);
             }
+        }
+    }
+}
+
+/// What a segment may be bound for.
+pub trait Target<V>: Copy {
+    /// The value of the whole call if it does not move.
+    fn constant(self) -> Option<V>;
+    /// The value at a frame.
+    fn at(self, frame: usize) -> V;
+    /// Writes what `f` makes of its frames from `first` on, and of how many were before each of them.
+    fn write(self, first: usize, out: &mut [V], f: impl Fn(f32, V) -> V);
+}
+
+impl<V: Lanes> Target<V> for Signal<'_, V> {
+    #[inline(always)]
+    fn constant(self) -> Option<V> {
+        Signal::constant(self)
+    }
+    #[inline(always)]
+    fn at(self, frame: usize) -> V {
+        Signal::at(self, frame)
+    }
+    #[inline(always)]
+    fn write(self, first: usize, out: &mut [V], f: impl Fn(f32, V) -> V) {
+        for (frame, out) in out.iter_mut().enumerate() {
+            *out = f(frame as i32 as f32, self.at(first + frame));
+        }
+    }
+}
+
+impl<V: Lanes> Target<V> for Shared<'_> {
+    #[inline(always)]
+    fn constant(self) -> Option<V> {
+        None
+    }
+    #[inline(always)]
+    fn at(self, frame: usize) -> V {
+        V::splat(Shared::at(self, frame))
+    }
+    #[inline(always)]
+    fn write(self, first: usize, out: &mut [V], f: impl Fn(f32, V) -> V) {
+        for (frame, (out, value)) in out.iter_mut().zip(self.lanes(first)).enumerate() {
+            *out = f(frame as i32 as f32, value);
         }
     }
 }

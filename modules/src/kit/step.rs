@@ -193,6 +193,22 @@ impl<V: Lanes> Breaks<V> {
         self.move_on(out.len());
     }
 
+    /// As [`Breaks::draw`], of a wave that is made of what lies in its place, and of a factor a frame.
+    #[inline(always)]
+    pub fn draw_over(&mut self, out: &mut [V], factors: &[f32], naive: impl Fn(V, f32) -> V) {
+        let pairs = out.iter_mut().zip(factors);
+        if self.reach == 0 {
+            for (out, factor) in pairs {
+                *out = naive(*out, *factor);
+            }
+            return;
+        }
+        for ((out, factor), correction) in pairs.zip(&self.pending) {
+            *out = naive(*out, *factor) + *correction;
+        }
+        self.move_on(out.len());
+    }
+
     #[inline(always)]
     fn move_on(&mut self, frames: usize) {
         let frames = frames.min(MAX_FRAMES);

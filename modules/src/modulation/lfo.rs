@@ -14,9 +14,7 @@ use crate::kit::settled::{constants, differ};
 use crate::kit::switch::{from, is_at, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{
-    Category, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit,
-};
+use crate::spec::{Category, Smoothing, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit};
 
 const SHAPES: &[&str] = &[
     "sine",
@@ -634,7 +632,8 @@ impl<V: Lanes> Module<V, 1, 8, 2> for Lfo<V> {
                 100.0,
                 1.0,
                 "Cycles a second while sync is off.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             toggle(
                 "sync",
                 false,

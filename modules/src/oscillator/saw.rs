@@ -1,8 +1,8 @@
 //! A sawtooth wave.
 
-use crate::contract::{Cx, In, Module, Out, Setup};
+use crate::contract::{Cx, In, Knob, Knobs, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Pass, Phasor, Steady};
+use crate::kit::phasor::{Controls, Gliding, Moving, Pass, Phasor, Steady};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
@@ -10,6 +10,8 @@ use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, oct
 
 /// The second output in the spec.
 const SYNC: usize = 1;
+/// The second param.
+const FINE: usize = 1;
 
 /// Sawtooth oscillator with band-limited steps.
 pub struct Saw<V: Lanes> {
@@ -50,6 +52,8 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
             ),
         ],
     };
+
+    const SHARES: u32 = 1 << FINE;
 
     fn new(setup: &Setup) -> Self {
         Saw {
@@ -100,6 +104,47 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
                 self.draw_moving(out);
             }
         }
+    }
+
+    #[inline(always)]
+    fn process_shared(
+        &mut self,
+        cx: &Cx<'_>,
+        [fm, sync]: In<'_, V, 2>,
+        [pitch, fine, start, fm_depth]: Knobs<'_, V, 4>,
+        [out, sync_out]: Out<'_, V, 2>,
+    ) {
+        let Knob::Shared(fine) = fine else {
+            return;
+        };
+        let controls = Controls {
+            pitch: pitch.apart(),
+            fine: Signal::Constant(V::splat(0.0)),
+            start: start.apart(),
+            fm,
+            fm_depth: fm_depth.apart(),
+            sync,
+        };
+        if !cx.wanted.has(SYNC) {
+            let breaks = &self.breaks;
+            let mut glide = Gliding::new();
+            if self.phasor.gliding(
+                fine,
+                controls,
+                #[inline(always)]
+                |haste| !breaks.is_sudden(haste * 2.0).any(),
+                out,
+                &mut glide,
+            ) {
+                return self.draw_gliding(&glide, out);
+            }
+        }
+        self.phasor
+            .moving_tuned(cx.frames, fine, controls, &mut self.moving);
+        if cx.wanted.has(SYNC) {
+            self.moving.write_sync(sync_out);
+        }
+        self.draw_moving(out);
     }
 }
 
@@ -183,6 +228,35 @@ impl<V: Lanes> Saw<V> {
             *out = naive(*phase, *step, delay);
         }
         self.breaks.correct(out);
+    }
+
+    /// Draws over the phases that lie in its place.
+    #[inline(always)]
+    fn draw_gliding(&mut self, glide: &Gliding<V>, out: &mut [V]) {
+        let mut found = [(0, Pass::default()); FOUND];
+        let mut count = 0;
+        for lane in 0..V::COUNT {
+            each(
+                glide.lane_breaks(lane),
+                #[inline(always)]
+                |frame| {
+                    found[count] = (lane, glide.pass(out, frame, lane));
+                    count += 1;
+                    if count == FOUND {
+                        self.jump(&found);
+                        count = 0;
+                    }
+                },
+            );
+        }
+        self.jump(&found[..count]);
+        let delay = self.breaks.delay();
+        self.breaks.draw_over(
+            out,
+            &glide.tunings,
+            #[inline(always)]
+            |phase, tuning| naive(phase.to_bits(), glide.untuned * tuning, delay),
+        );
     }
 
     /// The breaks of a call in which the phase passes whole turns at most.

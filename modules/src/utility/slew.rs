@@ -5,7 +5,7 @@ use crate::kit::math::exp2_minus_1;
 use crate::kit::switch::stretches;
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Silence, Spec, Voicing, choice, modulation, seconds};
+use crate::spec::{Category, Silence, Smoothing, Spec, Voicing, choice, modulation, seconds};
 
 const EXPONENTIAL: usize = 1;
 
@@ -62,14 +62,16 @@ impl<V: Lanes> Module<V, 1, 3, 1> for Slew<V> {
                 20.0,
                 0.1,
                 "Time to rise by 1, or to come 63 % of the way up.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             seconds(
                 "fall",
                 0.0,
                 20.0,
                 0.1,
                 "Time to fall by 1, or to come 63 % of the way down.",
-            ),
+            )
+            .smoothed(Smoothing::None),
             choice(
                 "shape",
                 &["linear", "exponential"],

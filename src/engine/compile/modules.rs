@@ -169,6 +169,10 @@ impl Builder<'_> {
             sums,
             modulated,
             knobs,
+            shares: match width {
+                Width::One => 0,
+                _ => spec.shares,
+            },
             travels: add(
                 &mut tables.travels,
                 std::iter::repeat_n([0.0; MAX_FRAMES], travels),

@@ -34,17 +34,19 @@ impl<'a> Member<'a> {
 }
 
 impl Member<'_> {
-    /// Makes ready what the module reads: sums of cables, and params that move.
-    fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) {
+    /// Makes ready what the module reads: sums of cables, and params that move. Gives whether any of those is
+    /// shared by all lanes.
+    fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) -> bool {
         if !self.node.travels.is_empty() {
             self.sum_cables(around, tables, span);
             self.modulate_frame(around, tables, span);
         } else if self.seat.pending.has(pending::MOVING) {
             self.sum_cables(around, tables, span);
-            self.render_params(around, tables, span.frames);
+            return self.render_params(around, tables, span.frames);
         } else {
             self.lay_cables(around, tables, span);
         }
+        false
     }
 
     /// Makes ready what cables bring while no knob moves.
@@ -120,7 +122,14 @@ impl Member<'_> {
             self.silence(around, tables, span);
             return Health::FINE;
         }
-        self.prepare(around, tables, span);
+        if self.prepare(around, tables, span) {
+            // SAFETY: the tables are those of its plan, and no call is longer than a block; what is shared is
+            // a mono block.
+            return unsafe {
+                let room = around.room(tables, span);
+                self.instance.process_shared(self.seat, cx, &room)
+            };
+        }
         if self.node.may_rest {
             return self.listen(around, tables, cx, span);
         }
@@ -178,31 +187,57 @@ impl Member<'_> {
         health
     }
 
-    /// Renders what moves and hands over what stands still.
-    fn render_params(&mut self, around: &Around<'_>, tables: &mut Tables, frames: usize) {
+    /// Renders what moves and hands over what stands still. Gives whether any of it is shared by all lanes.
+    fn render_params(&mut self, around: &Around<'_>, tables: &mut Tables, frames: usize) -> bool {
         let Around { level, changes, .. } = *around;
-        let was_moving = self.seat.pending.has(pending::MOVING);
-        let mut moving = false;
+        // Voices that sound alone have nobody to share with.
+        let shares = match around.soloists {
+            None => self.node.shares,
+            Some(_) => 0,
+        };
+        let (mut moving, mut shared) = (false, false);
         let operands = self.node.params.of_mut(&mut tables.params);
         let cables = self.node.modulated.of(&tables.mixes);
         let params = &mut self.state.params;
-        if was_moving {
-            let knobs = self.node.knobs.of(&tables.knobs);
-            for (port, ((operand, param), knob)) in
-                operands.iter_mut().zip(&mut *params).zip(knobs).enumerate()
-            {
-                if cables.iter().any(|mix| mix.port as usize == port) {
-                    continue;
-                }
-                if param.is_still() {
-                    *operand = Operand::Constant(param.plain());
-                    continue;
-                }
+        let knobs = self.node.knobs.of(&tables.knobs);
+        // Most knobs stand still, and are not even looked at.
+        let mut left = self.state.moving;
+        while left != 0 {
+            let port = left.trailing_zeros() as usize;
+            let bit = left & left.wrapping_neg();
+            left &= !bit;
+            let (Some(param), Some(operand), Some(knob)) = (
+                params.get_mut(port),
+                operands.get_mut(port),
+                knobs.get(port),
+            ) else {
+                self.state.moving &= bit.wrapping_sub(1);
+                break;
+            };
+            let is_cabled = cables.iter().any(|mix| mix.port as usize == port);
+            if !is_cabled {
+                param.jump(changes);
+            }
+            if param.is_still() {
+                self.state.moving &= !bit;
+            }
+            if is_cabled {
+                continue;
+            }
+            if param.is_still() {
+                *operand = Operand::Constant(param.plain());
+                continue;
+            }
+            if shares.checked_shr(port as u32).unwrap_or(0) & 1 == 1 {
+                param.render(around, Width::One, frames, *knob);
+                *operand = Operand::Shared(*knob);
+                shared = true;
+            } else {
                 param.render(around, self.node.width, frames, *knob);
                 *operand = Operand::Block(*knob);
-                // What lies in a block now is handed over as a constant once it stands still.
-                moving = true;
             }
+            // What lies in a block now is handed over as a constant once it stands still.
+            moving = true;
         }
         for mix in cables {
             let port = mix.port as usize;
@@ -210,12 +245,12 @@ impl Member<'_> {
             else {
                 continue;
             };
-            let (mut travel, mut exact);
+            let mut travel;
             let travel = if param.is_still() {
                 Travel::Still(param.travel())
             } else {
-                (travel, exact) = ([0.0; MAX_FRAMES], [f32::NAN; MAX_FRAMES]);
-                param.advance(level, changes, frames, &mut travel, &mut exact);
+                travel = [0.0; MAX_FRAMES];
+                param.go(level, changes, frames, &mut travel);
                 moving = true;
                 Travel::Moving(&travel)
             };
@@ -223,6 +258,7 @@ impl Member<'_> {
             *operand = param.modulate(around, self.node.width, travel, mix, &tables.terms, span);
         }
         self.seat.pending.set(pending::MOVING, moving);
+        shared
     }
 
     /// Takes in what a call found.
