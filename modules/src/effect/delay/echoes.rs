@@ -225,9 +225,9 @@ impl Echoes {
         self.swing = self.swing.wrapping_add(step.wrapping_mul(cx.frames as u32));
     }
 
-    /// As [`Echoes::process`] of one voice, in one pass, where that is possible: no param moves, both sides
-    /// have their own echoes of whole frames, no lows are cut, nothing is limited or swings, and the lines
-    /// lie side by side. Otherwise nothing is done.
+    /// As [`Echoes::process`] of one voice, bit for bit and in one pass, where that is possible: no param
+    /// moves, both sides have their own echoes of whole frames, no lows are cut, nothing is limited or
+    /// swings, the frames fill vectors and those of the lines lie side by side. Otherwise nothing is done.
     #[inline(always)]
     #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
     pub(super) fn process_plainly<V: Lanes>(
@@ -258,13 +258,13 @@ impl Echoes {
             #[inline(always)]
             |param| param.sum(),
         );
+        let frames = cx.frames;
         let is_plain = mode < 1.0 && depth == 0.0 && self.limiter.rests();
-        if !is_plain || low_cut > NO_LOW_CUT {
+        if !is_plain || low_cut > NO_LOW_CUT || !frames.is_multiple_of(8) {
             return None;
         }
         let times = [(time_left, length_left), (time_right, length_right)];
         let lags = self.lags(cx, link >= 0.5, sync >= 0.5, times)?;
-        let frames = cx.frames;
         let least = frames as u32 + MARGIN;
         if lags.iter().any(|lag| lag.part != 0.0 || lag.whole < least) {
             return None;
@@ -283,9 +283,6 @@ impl Echoes {
             wet = [left.get(..frames)?, right.get(..frames)?];
         }
         let lasts = [*wet[0].last()?, *wet[1].last()?];
-        if !frames.is_multiple_of(8) {
-            return None;
-        }
         // Counted loops, as iterators of so many at a time are not always unravelled.
         let eights = frames / 8;
         let wet_left = wet[0].as_chunks::<8>().0.get(..eights)?;
