@@ -194,8 +194,7 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
         let [left, right] = outputs;
         for (lane, echoes) in (0..V::COUNT).zip(&mut self.echoes) {
             let mut tracks = [Track::Constant(0.0); 16];
-            for ((track, param), scratch) in
-                tracks.iter_mut().zip(&params).zip(&mut *self.scratch)
+            for ((track, param), scratch) in tracks.iter_mut().zip(&params).zip(&mut *self.scratch)
             {
                 *track = Track::of(*param, lane, scratch);
             }
