@@ -2,7 +2,7 @@
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
 use crate::kit::corner::copy;
-use crate::kit::eight::{set_wide, wide};
+use crate::kit::eight::{load, set_wide, store, wide};
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
 use crate::kit::settled::{any_differ, settled};
@@ -320,21 +320,6 @@ fn blur(ring: &mut Ring, sound: &mut [f32]) {
     }
 }
 
-#[inline(always)]
-fn load<W: Lanes>(values: &[f32; 8]) -> W {
-    W::from_fn(
-        #[inline(always)]
-        |lane| values[lane % 8],
-    )
-}
-
-#[inline(always)]
-fn store<W: Lanes>(from: W, values: &mut [f32; 8]) {
-    for (lane, value) in values.iter_mut().enumerate() {
-        *value = from.lane(lane);
-    }
-}
-
 /// Freeverb: eight damped combs side by side and four all-passes in a row, on each side.
 ///
 /// Jezar at Dreampoint's design (2000, public domain) with its tunings, scaled to the frame rate. Its
@@ -348,6 +333,29 @@ pub struct Freeverb<V: Lanes> {
     /// That of each lane, of plain floats.
     rooms: Box<[Room]>,
     hush: Hush,
+    door: Door<V>,
+    /// Kept here because clearing it costs more than using it.
+    scratch: Box<Scratch<V>>,
+}
+
+/// What one call takes and makes on its way, of which only its frames are used.
+struct Scratch<V> {
+    /// What the combs give back and keep, and how far the door is open, where that moves.
+    around: [[V; MAX_FRAMES]; 3],
+    /// What the rooms answer.
+    wet: [[V; MAX_FRAMES]; 2],
+    lane: Lane,
+}
+
+/// What one lane takes and makes.
+struct Lane {
+    around: Loop,
+    input: [f32; MAX_FRAMES],
+    answers: [[f32; MAX_FRAMES]; 2],
+}
+
+/// What the rooms let in and lose.
+struct Door<V> {
     /// How far the room is frozen, 0..1.
     frozen: f32,
     freezing: f32,
@@ -357,7 +365,7 @@ pub struct Freeverb<V: Lanes> {
     stretch: f32,
 }
 
-impl<V: Lanes> Freeverb<V> {
+impl<V: Lanes> Door<V> {
     /// What a comb gives back of what it hears, and what it keeps of what it gave back last.
     #[inline(always)]
     fn around<W: Lanes>(size: W, damping: W, frozen: W, stretch: f32) -> [W; 2] {
@@ -371,7 +379,7 @@ impl<V: Lanes> Freeverb<V> {
         [feedback * (one - keep), keep]
     }
 
-    /// As [`Freeverb::around`], which mostly gives what it gave in the last call.
+    /// As [`Door::around`], which mostly gives what it gave in the last call.
     #[inline(always)]
     fn around_as_before(&mut self, size: V, damping: V, frozen: V) -> [V; 2] {
         let now = [size, damping, frozen];
@@ -385,17 +393,17 @@ impl<V: Lanes> Freeverb<V> {
         around
     }
 
-    /// What the combs give back and what they keep in a call; closes the door on `input` where the room
-    /// is frozen.
+    /// What the combs give back and what they keep in a call, and how far the door is open, which is closed
+    /// where the room is frozen.
     #[inline(always)]
     fn steer<'a>(
         &mut self,
         size: Signal<'_, V>,
         damping: Signal<'_, V>,
         freeze: Signal<'_, V>,
-        input: &mut [V],
-        [backs, keeps]: &'a mut [[V; MAX_FRAMES]; 2],
-    ) -> [Signal<'a, V>; 2] {
+        frames: usize,
+        [backs, keeps, opens]: &'a mut [[V; MAX_FRAMES]; 3],
+    ) -> [Signal<'a, V>; 3] {
         let one = V::splat(1.0);
         let target = |freeze: V| if is_on(freeze) { 1.0 } else { 0.0 };
         if let (Some(size), Some(damping), Some(freeze)) =
@@ -404,12 +412,9 @@ impl<V: Lanes> Freeverb<V> {
         {
             let frozen = V::splat(self.frozen);
             let [back, keep] = self.around_as_before(size, damping, frozen);
-            for input in input {
-                *input *= one - frozen;
-            }
-            return [Signal::Constant(back), Signal::Constant(keep)];
+            return [back, keep, one - frozen].map(Signal::Constant);
         }
-        let frames = input.len().min(MAX_FRAMES);
+        let frames = frames.min(MAX_FRAMES);
         let mut frozen = [V::splat(self.frozen); MAX_FRAMES];
         // Each frame waits for the one before, so not where the door stands still.
         let stands = |freeze: V| self.frozen == target(freeze);
@@ -438,20 +443,44 @@ impl<V: Lanes> Freeverb<V> {
                 [*back, *keep] = Self::around(*back, *keep, frozen, self.stretch);
             }
         }
-        for (input, frozen) in input.iter_mut().zip(frozen) {
-            *input *= one - frozen;
+        for (open, frozen) in opens.iter_mut().zip(frozen).take(frames) {
+            *open = one - frozen;
         }
         [
-            Signal::Frames(&backs[..input.len()]),
-            Signal::Frames(&keeps[..input.len()]),
+            Signal::Frames(&backs[..frames]),
+            Signal::Frames(&keeps[..frames]),
+            Signal::Frames(&opens[..frames]),
         ]
     }
 }
 
-/// One lane of a signal.
+/// Writes what enters the room of one lane: both sides together, through a door that is `open` so far.
 #[inline(always)]
-fn lane_of<V: Lanes>(signal: Signal<'_, V>, lane: usize) -> [f32; MAX_FRAMES] {
-    let mut out = [0.0; MAX_FRAMES];
+fn enter<V: Lanes>(
+    left: &[V],
+    right: &[V],
+    open: Signal<'_, V>,
+    lane: usize,
+    out: &mut [f32; MAX_FRAMES],
+) {
+    let both = out.iter_mut().zip(left.iter().zip(right));
+    match open {
+        Signal::Constant(open) => {
+            for (out, (left, right)) in both {
+                *out = ((*left + *right) * INPUT * open).lane(lane);
+            }
+        }
+        Signal::Frames(opens) => {
+            for ((out, (left, right)), open) in both.zip(opens) {
+                *out = ((*left + *right) * INPUT * *open).lane(lane);
+            }
+        }
+    }
+}
+
+/// Writes one lane of a signal.
+#[inline(always)]
+fn write_lane<V: Lanes>(signal: Signal<'_, V>, lane: usize, out: &mut [f32; MAX_FRAMES]) {
     match signal {
         Signal::Constant(value) => out.fill(value.lane(lane)),
         Signal::Frames(frames) => {
@@ -460,7 +489,6 @@ fn lane_of<V: Lanes>(signal: Signal<'_, V>, lane: usize) -> [f32; MAX_FRAMES] {
             }
         }
     }
-    out
 }
 
 /// The frames of an input, limited to what the room takes.
@@ -511,17 +539,31 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
                 .map(|_| Room::new(setup.sample_rate))
                 .collect(),
             hush: Hush::new(setup.sample_rate),
-            frozen: 0.0,
-            last: None,
-            freezing: 1.0 / (FREEZING * setup.sample_rate),
-            stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
+            door: Door {
+                frozen: 0.0,
+                last: None,
+                freezing: 1.0 / (FREEZING * setup.sample_rate),
+                stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
+            },
+            scratch: Box::new(Scratch {
+                around: [[V::splat(0.0); MAX_FRAMES]; 3],
+                wet: [[V::splat(0.0); MAX_FRAMES]; 2],
+                lane: Lane {
+                    around: Loop {
+                        back: [0.0; MAX_FRAMES],
+                        keep: [0.0; MAX_FRAMES],
+                    },
+                    input: [0.0; MAX_FRAMES],
+                    answers: [[0.0; MAX_FRAMES]; 2],
+                },
+            }),
         }
     }
 
     fn reset(&mut self) {
         self.rooms.iter_mut().for_each(Room::reset);
         self.hush.reset();
-        self.frozen = 0.0;
+        self.door.frozen = 0.0;
     }
 
     fn carry(&mut self, _: &mut Porter) {}
@@ -539,51 +581,74 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
         [size, damping, width, freeze, mix]: In<'_, V, 5>,
         [left, right]: Out<'_, V, 2>,
     ) {
-        let zero = V::splat(0.0);
         let frames = cx.frames.min(MAX_FRAMES);
         write(in_left, left);
         write(in_right, right);
-        let mut input = [zero; MAX_FRAMES];
-        for (input, (left, right)) in input.iter_mut().zip(left.iter().zip(&*right)) {
-            *input = (*left + *right) * INPUT;
-        }
-
+        let Scratch {
+            around,
+            wet,
+            lane: single,
+        } = &mut *self.scratch;
         let (size, damping) = (settled(size), settled(damping));
-        let mut scratch = [[zero; MAX_FRAMES]; 2];
-        let [back, keep] = self.steer(size, damping, freeze, &mut input[..frames], &mut scratch);
-        let mut wet = [[zero; MAX_FRAMES]; 2];
+        let [back, keep, open] = self.door.steer(size, damping, freeze, frames, around);
         for (lane, room) in self.rooms.iter_mut().enumerate() {
-            let around = Loop {
-                back: lane_of(back, lane),
-                keep: lane_of(keep, lane),
-            };
-            let input = lane_of(Signal::Frames(&input), lane);
-            let mut answers = [[0.0; MAX_FRAMES]; 2];
-            room.process::<V::Wide>(frames, &input, &around, &mut answers);
-            for (wet, answer) in wet.iter_mut().zip(answers) {
-                for (wet, answer) in wet.iter_mut().zip(answer) {
-                    wet.set_lane(lane, answer);
+            write_lane(back, lane, &mut single.around.back);
+            write_lane(keep, lane, &mut single.around.keep);
+            enter(left, right, open, lane, &mut single.input);
+            let answers = &mut single.answers;
+            room.process::<V::Wide>(frames, &single.input, &single.around, answers);
+            if V::COUNT > 1 {
+                for (wet, answer) in wet.iter_mut().zip(&*answers) {
+                    for (wet, answer) in wet.iter_mut().zip(answer) {
+                        wet.set_lane(lane, *answer);
+                    }
                 }
             }
         }
 
-        let heard = left.iter_mut().zip(right.iter_mut());
-        let sound = heard.zip(wet[0].iter().zip(&wet[1]));
-        if let (Some(width), Some(mix)) = (width.constant(), mix.constant()) {
-            for ((left, right), (wet_left, wet_right)) in sound {
-                blend([left, right], [*wet_left, *wet_right], width, mix);
-            }
+        let sound = left.iter_mut().zip(right.iter_mut());
+        let [widths, mixes, _] = around;
+        let [widths, mixes] = [widths, mixes].map(
+            #[inline(always)]
+            |levels| &mut levels[..frames],
+        );
+        if V::COUNT > 1 {
+            let [wet_left, wet_right] = &*wet;
+            let wet = wet_left.iter().copied().zip(wet_right.iter().copied());
+            blend_all(sound, wet, [width, mix], [widths, mixes]);
         } else {
-            // In memory, as a choice in the loop would keep it from becoming vectors.
-            let [widths, mixes] = &mut scratch;
-            copy(width, 0, &mut widths[..frames]);
-            copy(mix, 0, &mut mixes[..frames]);
-            let levels = widths.iter().zip(&*mixes);
-            for (((left, right), (wet_left, wet_right)), (width, mix)) in sound.zip(levels) {
-                blend([left, right], [*wet_left, *wet_right], *width, *mix);
-            }
+            let [wet_left, wet_right] = &single.answers;
+            let wet = wet_left.iter().zip(wet_right).map(
+                #[inline(always)]
+                |(left, right)| (V::splat(*left), V::splat(*right)),
+            );
+            blend_all(sound, wet, [width, mix], [widths, mixes]);
         }
         self.hush.hear([left, right]);
+    }
+}
+
+/// [`blend`] of all frames. `levels` is for width and mix where they move.
+#[inline(always)]
+fn blend_all<'a, V: Lanes>(
+    sound: impl Iterator<Item = (&'a mut V, &'a mut V)>,
+    wet: impl Iterator<Item = (V, V)>,
+    [width, mix]: In<'_, V, 2>,
+    [widths, mixes]: [&mut [V]; 2],
+) {
+    let sound = sound.zip(wet);
+    if let (Some(width), Some(mix)) = (width.constant(), mix.constant()) {
+        for ((left, right), (wet_left, wet_right)) in sound {
+            blend([left, right], [wet_left, wet_right], width, mix);
+        }
+    } else {
+        // In memory, as a choice in the loop would keep it from becoming vectors.
+        copy(width, 0, widths);
+        copy(mix, 0, mixes);
+        let levels = widths.iter().zip(&*mixes);
+        for (((left, right), (wet_left, wet_right)), (width, mix)) in sound.zip(levels) {
+            blend([left, right], [wet_left, wet_right], *width, *mix);
+        }
     }
 }
 

@@ -69,8 +69,7 @@ impl DelayLine {
         let end = self.write + frames.len();
         if let Some(room) = self.samples.get_mut(self.write..end) {
             copy(frames, room);
-            self.write = end;
-            self.filled = (self.filled + frames.len()).min(self.samples.len());
+            self.advance(frames.len());
             return;
         }
         let (older, newer) = self
@@ -119,12 +118,39 @@ impl DelayLine {
         if age > self.filled || count > age {
             return None;
         }
-        let start = if age <= self.write {
+        let start = self.start(age);
+        self.samples.get(start..start + count)
+    }
+
+    /// Consecutive samples, the first of them `age` frames before the one to be written next, and the place
+    /// of as many that are to be written next; none if either does not lie side by side, or was not
+    /// written, or they overlap. Whoever writes them all calls [`DelayLine::advance`] then.
+    #[inline(always)]
+    pub fn old_and_new(&mut self, age: usize, count: usize) -> Option<(&[f32], &mut [f32])> {
+        if age > self.filled || count > age {
+            return None;
+        }
+        let start = self.start(age);
+        let places = [start..start + count, self.write..self.write + count];
+        let [old, new] = self.samples.get_disjoint_mut(places).ok()?;
+        Some((old, new))
+    }
+
+    /// Goes on by frames that have been written into the place of [`DelayLine::old_and_new`].
+    #[inline(always)]
+    pub fn advance(&mut self, frames: usize) {
+        self.write += frames;
+        self.filled = (self.filled + frames).min(self.samples.len());
+    }
+
+    /// Where the sample lies that was written `age` frames ago, of as many as were written at least.
+    #[inline(always)]
+    fn start(&self, age: usize) -> usize {
+        if age <= self.write {
             self.write - age
         } else {
             self.write + self.samples.len() - age
-        };
-        self.samples.get(start..start + count)
+        }
     }
 
     /// Copies consecutive samples, the first of them `age` frames before the one to be written next.
@@ -144,11 +170,7 @@ impl DelayLine {
         if !future.is_empty() {
             future.fill(0.0);
         }
-        let start = if age <= self.write {
-            self.write - age
-        } else {
-            self.write + length - age
-        };
+        let start = self.start(age);
         let newer = self.samples.get(start..).unwrap_or_default();
         let first = known.min(newer.len());
         copy(&newer[..first], &mut out[..first]);
@@ -342,6 +364,29 @@ mod tests {
                 clock += chunk;
             }
         }
+    }
+
+    #[test]
+    fn what_is_written_in_place_is_as_if_pushed() {
+        let (mut pushed, mut placed) = (DelayLine::new(100), DelayLine::new(100));
+        let (mut in_place, mut clock) = (0, 0);
+        for call in 0..200 {
+            let (age, count) = (65 + call % 30, 1 + call * 7 % 64);
+            let frames: Vec<f32> = (clock..clock + count).map(|frame| frame as f32).collect();
+            let mut old = vec![0.0; count];
+            pushed.read_whole(0, age as u32, &mut old);
+            if let Some((found, new)) = placed.old_and_new(age, count) {
+                assert_eq!(found, old, "call {call}");
+                new.copy_from_slice(&frames);
+                placed.advance(count);
+                in_place += 1;
+            } else {
+                placed.push(&frames);
+            }
+            pushed.push(&frames);
+            clock += count;
+        }
+        assert!((50..200).contains(&in_place), "{in_place}");
     }
 
     #[test]

@@ -11,6 +11,23 @@ pub fn wide<V: Lanes>(frames: &[V; 8]) -> V::Wide {
     )
 }
 
+/// Eight floats.
+#[inline(always)]
+pub fn load<W: Lanes>(values: &[f32; 8]) -> W {
+    W::from_fn(
+        #[inline(always)]
+        |lane| values[lane % 8],
+    )
+}
+
+/// Writes eight floats.
+#[inline(always)]
+pub fn store<W: Lanes>(from: W, values: &mut [f32; 8]) {
+    for (lane, value) in values.iter_mut().enumerate() {
+        *value = from.lane(lane);
+    }
+}
+
 /// As [`wide`], of phases.
 #[inline(always)]
 pub fn wide_bits<V: Lanes>(frames: &[V::Bits; 8]) -> <V::Wide as Lanes>::Bits {

@@ -49,6 +49,34 @@ impl Tone {
             self.high - self.low
         }
     }
+
+    /// What is remembered after a sound that ends so, of which no lows were cut.
+    #[inline(always)]
+    pub fn let_through(&mut self, last: f32) {
+        *self = Tone {
+            low: 0.0,
+            high: last,
+        };
+    }
+
+    /// Writes two sounds with their highs cut, as [`Tone::next`] does frame by frame without a low cut. What is
+    /// to be remembered then is that of [`Tone::let_through`].
+    #[inline(always)]
+    pub fn cut_highs(
+        [left_tone, right_tone]: [Tone; 2],
+        [left_sound, right_sound]: [&[f32]; 2],
+        [left_out, right_out]: [&mut [f32]; 2],
+        high_cut: f32,
+    ) {
+        let (mut left_high, mut right_high) = (left_tone.high, right_tone.high);
+        let outs = left_out.iter_mut().zip(right_out);
+        for ((left, right), (left_out, right_out)) in left_sound.iter().zip(right_sound).zip(outs) {
+            left_high = smooth(left_high, *left, high_cut);
+            right_high = smooth(right_high, *right, high_cut);
+            (*left_out, *right_out) = (left_high, right_high);
+        }
+    }
+
     /// Filters two sounds side by side, as [`Tone::next`] does frame by frame.
     #[inline(always)]
     pub fn pair(
@@ -60,10 +88,7 @@ impl Tone {
         if low_cut == 0.0 && high_cut == 1.0 {
             for (tone, sound) in [(left, left_sound), (right, right_sound)] {
                 if let Some(last) = sound.last() {
-                    *tone = Tone {
-                        low: 0.0,
-                        high: *last,
-                    };
+                    tone.let_through(*last);
                 }
             }
             return;

@@ -5,11 +5,12 @@ use super::{FIRST_DIVISION, LONGEST, NO_HIGH_CUT, NO_LOW_CUT, SWING};
 use crate::contract::{Cx, MAX_FRAMES};
 use crate::kit::beats::quarters;
 use crate::kit::delay_line::{DelayLine, Lag, MARGIN};
+use crate::kit::eight::{load, set_wide, store, wide};
 use crate::kit::limiter::Limiter;
 use crate::kit::math::sin_turns;
 use crate::kit::single::{One, Track};
 use crate::kit::tone::{Tone, one_pole_share};
-use crate::lanes::Lanes;
+use crate::lanes::{LaneMask, Lanes};
 
 /// Beyond any sound; keeps strange input from growing into infinity.
 const LOUDEST: f32 = 1e6;
@@ -192,6 +193,21 @@ impl Echoes {
             (time_left.constant()?, length_left.constant()?),
             (time_right.constant()?, length_right.constant()?),
         ];
+        let lags = self.lags(cx, linked, synced, times)?;
+        self.pass(cx, rate);
+        Some(lags)
+    }
+
+    /// Where the lines are read if both heads have arrived where these times, in seconds and as note
+    /// lengths, send them.
+    #[inline(always)]
+    fn lags(
+        &self,
+        cx: &Cx<'_>,
+        linked: bool,
+        synced: bool,
+        times: [(f32, f32); 2],
+    ) -> Option<[Lag; 2]> {
         let mut lags = [Lag::default(); 2];
         for (index, (lag, side)) in lags.iter_mut().zip(&self.sides).enumerate() {
             let (time, length) = times[if linked { 0 } else { index }];
@@ -199,9 +215,117 @@ impl Echoes {
             let frames = seconds * f64::from(self.sample_rate);
             *lag = side.head.rests_at(side.head.reachable(frames))?;
         }
+        Some(lags)
+    }
+
+    /// Moves the swing on by a call in which it is not heard.
+    #[inline(always)]
+    fn pass(&mut self, cx: &Cx<'_>, rate: f32) {
         let step = One::splat(rate / self.sample_rate).to_phase();
         self.swing = self.swing.wrapping_add(step.wrapping_mul(cx.frames as u32));
-        Some(lags)
+    }
+
+    /// As [`Echoes::process`] of one voice, bit for bit and in one pass, where that is possible: no param
+    /// moves, both sides have their own echoes of whole frames, no lows are cut, nothing is limited or
+    /// swings, the frames fill vectors and those of the lines lie side by side. Otherwise nothing is done.
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
+    pub(super) fn process_plainly<V: Lanes>(
+        &mut self,
+        cx: &Cx<'_>,
+        inputs: [&[V]; 2],
+        params: &[V; 16],
+        outputs: &mut [&mut [V]; 2],
+    ) -> Option<()> {
+        let [
+            mode,
+            time_left,
+            time_right,
+            link,
+            sync,
+            length_left,
+            length_right,
+            feedback,
+            low_cut,
+            high_cut,
+            depth,
+            rate,
+            _,
+            _,
+            width,
+            mix,
+        ] = params.map(
+            #[inline(always)]
+            |param| param.sum(),
+        );
+        let frames = cx.frames;
+        let is_plain = mode < 1.0 && depth == 0.0 && self.limiter.rests();
+        if !is_plain || low_cut > NO_LOW_CUT || !frames.is_multiple_of(8) {
+            return None;
+        }
+        let times = [(time_left, length_left), (time_right, length_right)];
+        let lags = self.lags(cx, link >= 0.5, sync >= 0.5, times)?;
+        let least = frames as u32 + MARGIN;
+        if lags.iter().any(|lag| lag.part != 0.0 || lag.whole < least) {
+            return None;
+        }
+        let (_, high) = self.cuts.shares(low_cut, high_cut, self.sample_rate);
+        let [left, right] = &mut self.sides;
+        let tones = [left.tone, right.tone];
+        let (old_left, new_left) = left.line.old_and_new(lags[0].whole as usize, frames)?;
+        let (old_right, new_right) = right.line.old_and_new(lags[1].whole as usize, frames)?;
+        let mut cut;
+        let mut wet = [old_left, old_right];
+        if high != Cuts::OFF.shares.1 {
+            cut = [[0.0; MAX_FRAMES]; 2];
+            let [left, right] = &mut cut;
+            Tone::cut_highs(tones, wet, [&mut *left, &mut *right], high);
+            wet = [left.get(..frames)?, right.get(..frames)?];
+        }
+        let lasts = [*wet[0].last()?, *wet[1].last()?];
+        // Counted loops, as iterators of so many at a time are not always unravelled.
+        let eights = frames / 8;
+        let wet_left = wet[0].as_chunks::<8>().0.get(..eights)?;
+        let wet_right = wet[1].as_chunks::<8>().0.get(..eights)?;
+        let new_left = new_left.as_chunks_mut::<8>().0.get_mut(..eights)?;
+        let new_right = new_right.as_chunks_mut::<8>().0.get_mut(..eights)?;
+        let in_left = inputs[0].as_chunks::<8>().0.get(..eights)?;
+        let in_right = inputs[1].as_chunks::<8>().0.get(..eights)?;
+        let [out_left, out_right] = outputs;
+        let out_left = out_left.as_chunks_mut::<8>().0.get_mut(..eights)?;
+        let out_right = out_right.as_chunks_mut::<8>().0.get_mut(..eights)?;
+
+        let feedback = V::Wide::splat(feedback);
+        let mut peak = V::Wide::splat(0.0);
+        for eight in 0..eights {
+            let left = load::<V::Wide>(&wet_left[eight]);
+            let right = load::<V::Wide>(&wet_right[eight]);
+            peak = (left * feedback).abs().max(peak);
+            peak = (right * feedback).abs().max(peak);
+        }
+        if !peak.le(V::Wide::splat(1.0)).all() {
+            return None;
+        }
+        let narrow = V::Wide::splat(0.5 - 0.5 * width);
+        let mix = V::Wide::splat(mix);
+        for eight in 0..eights {
+            let left = load::<V::Wide>(&wet_left[eight]);
+            let right = load::<V::Wide>(&wet_right[eight]);
+            let dry_left = wide(&in_left[eight]).clamp(-LOUDEST, LOUDEST);
+            let dry_right = wide(&in_right[eight]).clamp(-LOUDEST, LOUDEST);
+            store(left * feedback + dry_left, &mut new_left[eight]);
+            store(right * feedback + dry_right, &mut new_right[eight]);
+            let narrow = (left - right) * narrow;
+            let (left, right) = (left - narrow - dry_left, right + narrow - dry_right);
+            set_wide(&mut out_left[eight], dry_left + mix * left);
+            set_wide(&mut out_right[eight], dry_right + mix * right);
+        }
+        for (side, last) in self.sides.iter_mut().zip(lasts) {
+            side.tone.let_through(last);
+            side.line.advance(frames);
+        }
+        self.pass(cx, rate);
+        Some(())
     }
 
     /// Finds where the lines are read, which depends on no sound.

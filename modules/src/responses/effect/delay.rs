@@ -80,6 +80,34 @@ fn dry_and_wet_mix_as_they_say() {
 }
 
 #[test]
+fn calls_that_are_echoed_in_one_pass_sound_as_others_do() {
+    let cut = |rig: Rig, cuts: &[usize]| {
+        let mut rig = rig
+            .hold("mix", 0.4)
+            .hold("width", 0.6)
+            .feed("left", sine)
+            .feed("right", |frame, _| 0.9 * sine(3 * frame, 0));
+        rig.run_cut(9_000, cuts)
+    };
+    let rigs: [fn() -> Rig; 4] = [
+        || clean().hold("feedback", 0.4),
+        || clean().hold("feedback", 0.4).hold("high-cut", 3_000.0),
+        // In the end it is limited.
+        || clean().hold("feedback", 1.0).hold("high-cut", 5_000.0),
+        || clean().hold("time-left", 0.007_01),
+    ];
+    for (index, rig) in rigs.into_iter().enumerate() {
+        let (whole, odd) = (cut(rig(), &[64]), cut(rig(), &[61, 3, 17]));
+        for (whole, odd) in whole.iter().zip(&odd) {
+            assert!(whole.iter().any(|sample| *sample != 0.0));
+            for (frame, (whole, odd)) in whole.iter().zip(odd).enumerate() {
+                assert_eq!(whole.to_bits(), odd.to_bits(), "{index} at {frame}");
+            }
+        }
+    }
+}
+
+#[test]
 fn modes_send_echoes_where_they_belong() {
     let rig = || clean().hold("feedback", 0.5).feed("left", impulse);
     let outputs = rig().run(1_000);
