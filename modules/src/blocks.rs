@@ -304,20 +304,19 @@ impl<'a> Room<'a> {
                 core::slice::from_raw_parts(self.start(block), self.span.frames)
             }),
             Operand::Constant(value) => Signal::Constant(V::splat(value)),
-            Operand::Still(block) => {
+            // In one arm, so that a block is told from all else with one look.
+            Operand::Still(block) | Operand::Shared(block) => {
                 core::hint::cold_path();
+                debug_assert!(
+                    !matches!(operand, Operand::Shared(_)),
+                    "a shared param where none is taken"
+                );
                 let whole = Room {
                     span: Span::start(1),
                     ..*self
                 };
-                // SAFETY: as above.
+                // SAFETY: as above; a mono block is longer than a frame of any lane type.
                 Signal::Constant(unsafe { *whole.start::<V>(block) })
-            }
-            // Nobody asks for it so.
-            Operand::Shared(_) => {
-                core::hint::cold_path();
-                debug_assert!(false, "a shared param where none is taken");
-                Signal::Constant(V::splat(0.0))
             }
         }
     }

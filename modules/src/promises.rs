@@ -2,7 +2,7 @@
 
 use crate::CATALOG;
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Health, MAX_FRAMES, QUIET, Wanted};
+use crate::contract::{Health, MAX_FRAMES, QUIET, TURN, Wanted};
 use crate::notes::{NoteEvent, NoteKind};
 use crate::rig::Rig;
 use crate::spec::{ParamKind, ParamSpec, PortKind, Silence, Voicing};
@@ -169,6 +169,37 @@ fn the_sound_does_not_depend_on_how_frames_are_cut() {
                     entry.spec.id,
                     level.name()
                 );
+            }
+        }
+    });
+}
+
+#[test]
+fn one_of_a_row_sounds_as_it_does_by_itself() {
+    everywhere(|entry, level, width| {
+        for movement in [Movement::Inputs, Movement::All] {
+            for broken in [false, true] {
+                let run = |in_row, cuts: &[usize]| {
+                    let mut rig = busy(entry, level, width, 48_000.0, movement, None);
+                    if broken {
+                        for input in entry.spec.inputs {
+                            rig = rig.feed(input.id, |frame, _| match frame % 300 {
+                                150..170 => f32::NAN,
+                                _ => 0.5,
+                            });
+                        }
+                    }
+                    rig.in_row = in_row;
+                    (bits(&rig.run_cut(600, cuts)), rig.health)
+                };
+                for cuts in [&[MAX_FRAMES][..], &[TURN], &[50, 1, 13, 64]] {
+                    assert!(
+                        run(true, cuts) == run(false, cuts),
+                        "{} {} {width:?} cut {cuts:?}, broken: {broken}",
+                        entry.spec.id,
+                        level.name()
+                    );
+                }
             }
         }
     });

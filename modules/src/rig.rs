@@ -1,5 +1,8 @@
 //! Runs one module of the catalog on signals that a test makes up.
 
+use core::cell::Cell;
+use core::slice::{from_mut, from_ref};
+
 use crate::blocks::{BlockIndex, Blocks, Operand, Room, Span};
 use crate::catalog::{Entry, Level, Width};
 use crate::contract::{Cx, Health, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
@@ -32,6 +35,8 @@ pub struct Rig {
     /// See [`crate::contract::Module::stands`]; as of the last call.
     pub stands: bool,
     pub wanted: Wanted,
+    /// Whether it is run as one of a row.
+    pub in_row: bool,
     /// The lane that is fed to each lane.
     pub hears: [usize; MAX_LANES],
     instance: AnyInstance,
@@ -74,6 +79,7 @@ impl Rig {
             health: Health::FINE,
             stands: false,
             wanted: Wanted::ALL,
+            in_row: false,
             hears: std::array::from_fn(|lane| lane),
             instance,
             inputs: entry.spec.inputs.iter().map(|_| Feed::Held(0.0)).collect(),
@@ -249,12 +255,19 @@ impl Rig {
             };
             let is_shared = |param: &Operand| matches!(param, Operand::Shared(_));
             let shares = params.iter().any(is_shared);
+            let in_row = self.in_row && !shares;
             let health = assert_no_alloc::assert_no_alloc(||
                 // SAFETY: the room was made for this instance.
                 unsafe {
-                    match shares {
-                        true => instance.process_shared(&seat, &mut cx, &room),
-                        false => instance.process(&seat, &mut cx, &room),
+                    if in_row {
+                        let (row, seats) = (from_mut(instance), from_ref(&seat));
+                        let ran = AnyInstance::run(row, seats, &mut cx, &room, &Cell::new(0));
+                        assert_eq!(ran.count, 1);
+                        ran.health
+                    } else if shares {
+                        instance.process_shared(&seat, &mut cx, &room)
+                    } else {
+                        instance.process(&seat, &mut cx, &room)
                     }
                 });
             self.stands = health.stands();
