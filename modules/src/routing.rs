@@ -958,13 +958,7 @@ pub unsafe fn follow(
                     #[inline(always)]
                     |first, travels: W| {
                         last = travels;
-                        put::<_, _, MAX_LANES>(
-                            to,
-                            first,
-                            shaped(how, travels),
-                            #[inline(always)]
-                            |value| Narrow::splat(value),
-                        );
+                        put::<_, _, MAX_LANES>(to, first, shaped(how, travels), Narrow::splat);
                     },
                 );
                 last.lane(frames.saturating_sub(1) % MAX_LANES)

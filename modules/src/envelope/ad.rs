@@ -7,7 +7,9 @@ use crate::kit::segment::{Course, Segment, pulse, stands_at};
 use crate::kit::switch::{is_on, position};
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit};
+use crate::spec::{
+    Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, toggle, unit,
+};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;

@@ -9,7 +9,9 @@ use crate::kit::settled::{any_differ, constants};
 use crate::kit::switch::position;
 use crate::lanes::{LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, unit};
+use crate::spec::{
+    Category, Silence, Smoothing, Spec, Voicing, choice, gate, modulation, seconds, unit,
+};
 
 const IDLE: f32 = 0.0;
 const ATTACK: f32 = 1.0;

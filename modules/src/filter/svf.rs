@@ -2,7 +2,9 @@
 
 use core::f32::consts::TAU;
 
-use crate::contract::{Cx, In, Knob, Knobs as Params, MAX_FRAMES, Module, Out, Setup, Signal, Wanted};
+use crate::contract::{
+    Cx, In, Knob, Knobs as Params, MAX_FRAMES, Module, Out, Setup, Signal, Wanted,
+};
 use crate::kit::alike::{EIGHTS, alike};
 use crate::kit::corner::{Corner, HIGHEST, audio_at, column, copy, copy_audio, eight_of, limited};
 use crate::kit::matched::{MEETING, one_minus_cos, one_minus_exp, taps};

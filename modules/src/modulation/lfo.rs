@@ -14,7 +14,9 @@ use crate::kit::settled::{constants, differ};
 use crate::kit::switch::{from, is_at, position, stretches};
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Smoothing, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit};
+use crate::spec::{
+    Category, Smoothing, Spec, Voicing, choice, gate, hz, modulation, phase, seconds, toggle, unit,
+};
 
 const SHAPES: &[&str] = &[
     "sine",
