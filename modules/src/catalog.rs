@@ -1,6 +1,6 @@
 //! From a module's id to a running instance.
 
-use crate::contract::{Erased, Module, Setup};
+use crate::contract::{Erased, MAX_PARAMS, Module, Setup};
 use crate::lanes::Lanes;
 use crate::seat::AnyInstance;
 use crate::spec::{ModuleSpec, Voicing};
@@ -141,6 +141,7 @@ where
 {
     let spec = const { &M::SPEC };
     assert!(!spec.doc.is_empty(), "a module needs a doc");
+    assert!(P <= MAX_PARAMS, "which params move is kept in as many bits");
     assert!(P <= 64, "params have a bit each in 64");
     let mut index = 0;
     while index < I {

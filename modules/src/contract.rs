@@ -17,6 +17,8 @@ pub const TURN: usize = 16;
 pub const QUIET: f32 = 1e-6;
 /// The most voices in one signal.
 pub const MAX_LANES: usize = 16;
+/// The most params of one module.
+pub const MAX_PARAMS: usize = 64;
 
 /// What an instance may know when it is made, off the audio thread.
 #[derive(Clone, Copy, Debug, PartialEq)]
