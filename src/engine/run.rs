@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use weft_modules::routing::{self, Layout, Ramp};
+use weft_modules::routing::{self, Cables, Layout, Ramp, Term};
 use weft_modules::{
     AnyInstance, BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Pending,
     Room, Span, TURN, Wanted, Width,
@@ -18,7 +18,7 @@ use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
 use super::plan::{
-    Act, Cast, Form, HushIndex, Late, Loop, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
+    Act, Cast, Form, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
     pending,
 };
 use super::solo::Soloists;
@@ -243,6 +243,21 @@ impl<'a> Around<'a> {
         } = tables;
         // SAFETY: the plan gives each output a block that overlaps nothing its node reads.
         unsafe { Room::new(self.blocks, inputs, params, outputs, span) }
+    }
+
+    /// What some cables bring, and where.
+    #[inline(always)]
+    fn cables<'t>(&self, mix: &Mix, terms: &'t [Term], span: Span) -> Cables<'t>
+    where
+        'a: 't,
+    {
+        Cables {
+            blocks: self.blocks,
+            terms: mix.terms.of(terms),
+            ramp: self.ramp,
+            to: mix.to,
+            span,
+        }
     }
 
     /// Calls `f` with each way in which the signals lie that a module so wide reads and writes.

@@ -70,18 +70,12 @@ impl Member<'_> {
     /// Sums cables into inputs.
     #[inline(always)]
     fn sum_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
-        let Around {
-            level,
-            blocks,
-            ramp,
-            ..
-        } = *around;
         for sum in self.node.sums.of(&tables.mixes) {
-            let terms = sum.terms.of(&tables.terms);
+            let cables = around.cables(sum, &tables.terms, span);
             let mut read = Operand::Block(sum.to);
             around.each_layout(self.node.width, |layout| {
                 // SAFETY: sums go to memory that only this node uses, and only now.
-                read = unsafe { routing::mix(level, layout, blocks, terms, ramp, sum.to, span) };
+                read = unsafe { routing::mix(around.level, layout, &cables) };
             });
             let inputs = self.node.inputs.of_mut(&mut tables.inputs);
             if let Some(operand) = inputs.get_mut(sum.port as usize) {
@@ -402,20 +396,12 @@ impl Param {
         terms: &[Term],
         span: Span,
     ) -> Operand {
-        let Around {
-            level,
-            blocks,
-            ramp,
-            ..
-        } = *around;
-        let terms = cables.terms.of(terms);
+        let cables = around.cables(cables, terms, span);
         let mut read = Operand::Block(cables.to);
         around.each_layout(width, |layout| {
             // SAFETY: the frames of a param go to memory that only its node uses, and only now.
             read = unsafe {
-                routing::modulate(
-                    level, layout, blocks, self.shape, travel, terms, ramp, cables.to, span,
-                )
+                routing::modulate(around.level, layout, &cables, &self.shape, travel)
             };
         });
         read
