@@ -142,7 +142,6 @@ where
     let spec = const { &M::SPEC };
     assert!(!spec.doc.is_empty(), "a module needs a doc");
     assert!(P <= MAX_PARAMS, "which params move is kept in as many bits");
-    assert!(P <= 64, "params have a bit each in 64");
     let mut index = 0;
     while index < I {
         assert!(!spec.inputs[index].doc.is_empty(), "an input needs a doc");

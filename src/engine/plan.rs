@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use weft_modules::routing::{ALONE, Term};
 use weft_modules::{
-    AnyInstance, BlockIndex, Blocks, Level, MAX_FRAMES, MAX_LANES, Operand, Seat, Wanted, Width,
+    AnyInstance, BlockIndex, Blocks, Cx, Level, MAX_FRAMES, MAX_LANES, Operand, Pending, Seat,
+    Span, Wanted, Width,
 };
 
 use super::faults::FaultBoard;
@@ -75,7 +76,8 @@ pub(super) struct Tables {
     pub(super) hearing: Box<[HushIndex]>,
     /// Who reads what each node may hold.
     pub(super) readers: Box<[Reader]>,
-    /// How many frames of its outputs each node need not make again as long as nothing it reads moves.
+    /// Of each node that may stand, how many frames of its outputs need not be made again as long as nothing it
+    /// reads moves; of each that keeps its cables, whether they are laid and all stand still.
     pub(super) standing: Box<[u8]>,
     pub(super) dependents: Box<[u32]>,
     /// Whether something that was silent no longer is, in this call.
@@ -127,7 +129,7 @@ impl Tables {
     }
 
     /// A node that may stand has run, or what it is to make has changed. Afterwards so many frames of its
-    /// outputs stand.
+    /// outputs stand, and nothing of those who depend on it.
     pub(super) fn stand(&mut self, node: usize, dependents: Range, frames: usize) {
         if let Some(standing) = self.standing.get_mut(node) {
             *standing = frames as u8;
@@ -137,6 +139,28 @@ impl Tables {
                 *standing = 0;
             }
         }
+    }
+
+    /// Whether a node that keeps its cables need not have them laid again.
+    #[inline(always)]
+    pub(super) fn stands(&self, node: usize) -> bool {
+        self.standing.get(node).is_some_and(|frames| *frames > 0)
+    }
+
+    /// Whether a call of a node would make what stands already.
+    #[inline(always)]
+    pub(super) fn goes_on_standing(
+        &self,
+        node: usize,
+        pending: Pending,
+        cx: &Cx<'_>,
+        span: Span,
+    ) -> bool {
+        let standing = self.standing.get(node).copied().unwrap_or(0);
+        pending.has(pending::MAY_STAND)
+            && usize::from(standing) >= span.frames
+            && !pending.has(pending::LASTING)
+            && (cx.notes.is_empty() || !pending.has(pending::SOURCE))
     }
 
     /// Tells the readers of outputs which of them, a bit each, stand still in this call.
@@ -499,6 +523,8 @@ pub(super) mod pending {
     pub(in crate::engine) const MOVING: Pending = Pending::bit(3);
     /// It failed and must not run again.
     pub(in crate::engine) const FAILED: Pending = Pending::bit(4);
+    /// It hears notes.
+    pub(in crate::engine) const SOURCE: Pending = Pending::bit(5);
 
     /// What goes on in another plan; all else is for each plan to say.
     pub(in crate::engine) const LASTING: Pending = MOVING.and(FAILED);
@@ -517,7 +543,9 @@ pub(super) struct Node {
     /// It sleeps with these.
     pub(super) sleeper: Sleeper,
     pub(super) width: Width,
-    pub(super) is_source: bool,
+    /// Whether its cables bring nothing but what may stand: once they are laid they need not be laid again
+    /// before any of that runs. What they bring has memory of its own.
+    pub(super) keeps_cables: bool,
     /// Whether it had better run a few frames at a time with others of its kind.
     pub(super) takes_turns: bool,
     /// Whether it may rest while it hears nothing.
@@ -538,7 +566,7 @@ pub(super) struct Node {
     pub(super) hush: HushIndex,
     /// Some [`Tables::readers`]: those who are told what it holds.
     pub(super) readers: Range,
-    /// Some [`Tables::dependents`]: the nodes that may stand while this one does.
+    /// Some [`Tables::dependents`]: the nodes that may stand, or keep their cables, while this one stands.
     pub(super) dependents: Range,
     /// The outputs somebody reads. While it serves nobody but those who sleep, none is wanted.
     pub(super) read: Wanted,

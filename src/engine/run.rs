@@ -18,8 +18,8 @@ use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
 use super::params::{Changes, Motion, Param};
 use super::plan::{
-    Act, Cast, Form, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables,
-    pending,
+    Act, Cast, Form, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Rest, Sleeper, Step,
+    Tables, pending,
 };
 use super::solo::Soloists;
 use super::voices::{GRID, SILENT, VoiceLevels};
@@ -70,7 +70,6 @@ impl Plan {
             meter: self.loads.meter(cx.frames, cx.sample_rate),
             running: NOBODY,
             ran: Cell::new(0),
-            resting: 0,
             again: None,
             turn: None,
         };
@@ -285,8 +284,6 @@ struct Call<'a> {
     running: usize,
     /// How many of them have run.
     ran: Cell<usize>,
-    /// How many of those at hand rest and need not run.
-    resting: usize,
     /// The node that failed, while what comes after it in its step is still to be run.
     again: Option<usize>,
     /// The first frame of the turn at work.
@@ -306,6 +303,9 @@ impl Call<'_> {
         onto: &mut [&mut [f32]; 2],
     ) -> bool {
         let form = self.form(step.sleeper);
+        if let (Act::Run(nodes), Form::Together) = (&step.act, form) {
+            return self.run_nodes(*nodes, cx, span);
+        }
         if form != Form::Asleep {
             return self.act(step, form, cx, span, onto);
         }
@@ -496,22 +496,24 @@ impl Call<'_> {
     }
 
     /// Runs nodes one after the other, each for the whole span. Gives whether all of them rest.
-    #[inline]
+    #[inline(never)]
     fn run_nodes(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) -> bool {
-        let again = self.again.take().filter(|index| nodes.has(*index));
-        let first = again.unwrap_or(nodes.start());
-        if let Some(meter) = self.meter {
-            self.time_nodes(first..nodes.end(), meter, cx, span);
-            return false;
+        let mut index = nodes.start();
+        if self.again.is_some() || self.meter.is_some() {
+            match self.begin_unusually(nodes, cx, span) {
+                Some(first) => index = first,
+                None => return false,
+            }
         }
-        self.resting = 0;
+        let mut awake = 0;
         let end = nodes.end().min(self.nodes.len());
-        let mut index = first;
         while index < end {
             self.running = index;
             self.ran.set(0);
-            let seat = self.cast.seats.get(index);
-            if seat.is_some_and(|seat| seat.pending == Pending::NONE) {
+            let Some(seat) = self.cast.seats.get(index) else {
+                break;
+            };
+            if seat.pending == Pending::NONE {
                 let seats = self.cast.seats.get(index..end).unwrap_or_default();
                 let instances = self.cast.instances.get_mut(index..end).unwrap_or_default();
                 // SAFETY: see above.
@@ -519,58 +521,67 @@ impl Call<'_> {
                     let room = self.around.room(self.tables, span);
                     AnyInstance::run(instances, seats, cx, &room, &self.ran)
                 };
+                awake += 1;
                 index += ran.count.max(1);
                 self.heed_last(index - 1, ran.health, span);
             } else {
-                if !self.goes_on_standing(index, cx, span) {
-                    self.attend(index, cx, span);
+                if self.tables.goes_on_standing(index, seat.pending, cx, span) {
+                    awake += 1;
+                } else {
+                    awake += usize::from(self.attend(index, cx, span));
                 }
                 index += 1;
             }
         }
         self.running = NOBODY;
-        first + self.resting == end
+        awake == 0
     }
 
-    /// Whether a call of a node would make what stands already.
-    #[inline(always)]
-    fn goes_on_standing(&self, index: usize, cx: &Cx<'_>, span: Span) -> bool {
-        let standing = self.tables.standing.get(index).copied().unwrap_or(0);
-        let pending = self.cast.seats.get(index).map(|seat| seat.pending);
-        pending.is_some_and(|it| it.has(pending::MAY_STAND) && !it.has(pending::LASTING))
-            && usize::from(standing) >= span.frames
-            && (cx.notes.is_empty() || !self.nodes.get(index).is_some_and(|node| node.is_source))
+    /// Where to begin among some nodes in a call that is not as most are, unless they have all run then.
+    #[cold]
+    fn begin_unusually(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) -> Option<usize> {
+        let again = self.again.take().filter(|index| nodes.has(*index));
+        let first = again.unwrap_or(nodes.start());
+        match self.meter {
+            Some(meter) => {
+                self.time_nodes(first..nodes.end(), meter, cx, span);
+                None
+            }
+            None => Some(first),
+        }
     }
 
     /// Takes in what the last of a row found.
     #[inline(always)]
     fn heed_last(&mut self, index: usize, health: Health, span: Span) {
-        if let Some(mut member) = Member::of(index, self.nodes, self.cast)
-            && health != member.seat.health
+        let seat = self.cast.seats.get(index);
+        if seat.is_some_and(|seat| health != seat.health)
+            && let Some(mut member) = Member::of(index, self.nodes, self.cast)
         {
             member.heed(health, index, self.tables, self.faults, span);
         }
     }
 
-    /// Runs a node at which something is pending, unless it rests.
+    /// Runs a node at which something is pending, unless it rests. Gives whether it does not.
     #[inline(always)]
-    fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) {
+    fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) -> bool {
         let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
-            return;
+            return false;
         };
         let health = if !member.seat.pending.has(pending::UNUSUAL) {
-            if member.seat.pending.has(pending::CABLED) {
-                member.lay_cables(&self.around, self.tables, span);
+            if member.seat.pending.has(pending::CABLED) && !self.tables.stands(index) {
+                member.lay_cables(index, &self.around, self.tables, span);
             }
             member.process(&self.around, self.tables, cx, span)
         } else if member.rests_on(self.tables) {
             member.fall_silent(&self.around, self.tables);
-            self.resting += 1;
-            Health::FINE
+            member.heed(Health::FINE, index, self.tables, self.faults, span);
+            return false;
         } else {
-            member.run(&self.around, self.tables, cx, span)
+            member.run(index, &self.around, self.tables, cx, span)
         };
         member.heed(health, index, self.tables, self.faults, span);
+        true
     }
 
     /// As [`Call::run_nodes`], by the clock.

@@ -19,6 +19,7 @@ const UNSAFE: &[&str] = &[
     "modules/src/lanes.rs",
     "modules/src/rig.rs",
     "modules/src/routing.rs",
+    "modules/src/routing/",
     "modules/src/seat.rs",
     "src/engine/compile/life.rs",
     "src/engine/denormals.rs",

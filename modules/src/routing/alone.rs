@@ -118,4 +118,3 @@ pub unsafe fn part(
         }
     }
 }
-

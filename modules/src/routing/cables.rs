@@ -245,9 +245,7 @@ pub unsafe fn mix(level: Level, layout: Layout, cables: &Cables<'_>) -> Operand 
                 let made = cables.to_make();
                 // SAFETY: passed on to the caller of `mix`.
                 unsafe {
-                    let to = cables
-                        .blocks
-                        .write::<V>(layout.place::<V>(cables.to), made);
+                    let to = cables.blocks.write::<V>(layout.place::<V>(cables.to), made);
                     match to {
                         [to] if cables.span.frames > 1 => *to = sum_still(cables, layout),
                         _ => sum(cables, layout, to),
@@ -295,11 +293,7 @@ pub unsafe fn modulate(
                     Travel::Moving(_) => cables.span,
                 };
                 // SAFETY: passed on to the caller of `modulate`.
-                let to = unsafe {
-                    cables
-                        .blocks
-                        .write::<V>(layout.place::<V>(cables.to), made)
-                };
+                let to = unsafe { cables.blocks.write::<V>(layout.place::<V>(cables.to), made) };
                 if let ([to], Travel::Still(travel), true) =
                     (&mut *to, travel, made.frames < cables.span.frames)
                 {
@@ -338,13 +332,7 @@ pub unsafe fn modulate(
         )
     }
     // SAFETY: passed on to the caller.
-    unsafe {
-        with_lanes!(
-            level,
-            layout.width,
-            run(layout, cables, how, travel)
-        )
-    }
+    unsafe { with_lanes!(level, layout.width, run(layout, cables, how, travel)) }
 }
 
 #[cfg(test)]

@@ -89,4 +89,3 @@ pub unsafe fn resume(width: Width, blocks: &Blocks, to: BlockIndex, late: &[f32;
         }
     }
 }
-

@@ -45,6 +45,12 @@ impl Builder<'_> {
     pub(super) fn add(&mut self, node: usize, scratch: &mut BlockPool) {
         let graph_node = &self.recipe.graph.nodes[node];
         let (spec, width) = (&graph_node.entry.spec, graph_node.width);
+        let place = self.nodes.len() as u32;
+        let keeps_cables = self.keeps_cables(node, place);
+        let mut take = |pool: &mut BlockPool, is_cabled: bool| match is_cabled && keeps_cables {
+            true => pool.take_alone(width),
+            false => scratch.take(width),
+        };
         let first_input = self.tables.inputs.len();
         let first_sum = self.tables.mixes.len();
         for input in 0..spec.inputs.len() {
@@ -58,7 +64,7 @@ impl Builder<'_> {
                     Operand::Block(self.place(reading.value))
                 }
                 Some(_) => {
-                    let to = scratch.take(width);
+                    let to = take(&mut self.pool, true);
                     self.mix(readings, to, input);
                     Operand::Block(to)
                 }
@@ -69,7 +75,7 @@ impl Builder<'_> {
         let (first_knob, first_modulated) = (self.tables.knobs.len(), self.tables.mixes.len());
         for param in 0..spec.params.len() {
             let readings = self.values.read_at_port(node, Target::Param(param));
-            let to = scratch.take(width);
+            let to = take(&mut self.pool, !readings.is_empty());
             self.tables.knobs.push(to);
             if !readings.is_empty() {
                 self.mix(readings, to, param);
@@ -83,10 +89,13 @@ impl Builder<'_> {
             (0..spec.outputs.len()).filter(|output| is_heard || is_read(&self.values, *output)),
         );
         let may_rest = self.kept.is_none() && (is_heard || spec.voicing == Voicing::Mixdown);
-        let place = self.nodes.len() as u32;
         let is_cabled = !sums.is_empty() || !modulated.is_empty();
         let may_stand = spec.holds && self.kept.is_none() && !may_rest && !is_cabled;
-        let may_stand = may_stand && self.depends_on_standing(node, place);
+        let mut read = self.values.read_at(node);
+        let may_stand = may_stand && read.all(|at| self.may_stand(at));
+        if may_stand {
+            self.depend(self.values.read_at(node), place);
+        }
         let first_output = self.tables.outputs.len();
         for output in 0..spec.outputs.len() {
             let leaves = width == Width::One && self.domains.leaving.contains(&(node, output));
@@ -154,6 +163,7 @@ impl Builder<'_> {
         seat.pending.set(pending::SPECIAL, is_special);
         seat.pending.set(pending::CABLED, is_cabled);
         seat.pending.set(pending::MAY_STAND, may_stand);
+        seat.pending.set(pending::SOURCE, is_source);
         self.seats.push(seat);
         self.instances.push(instance);
         self.states.push(Box::new(state));
@@ -183,7 +193,7 @@ impl Builder<'_> {
             hush,
             hearing,
             width,
-            is_source,
+            keeps_cables,
             readers: Range::default(),
             dependents: Range::default(),
         });
@@ -200,22 +210,41 @@ impl Builder<'_> {
         }
     }
 
-    /// Whether a node reads nothing but what may stand. Then it is remembered to depend on that.
-    fn depends_on_standing(&mut self, node: usize, place: u32) -> bool {
-        let mut on = Vec::new();
-        for at in self.values.read_at(node) {
+    /// Whether what is read may stand.
+    fn may_stand(&self, reading: usize) -> bool {
+        let value = self.values.value(self.values.reading(reading).value);
+        let from = self.places_of_nodes[value.node] as usize;
+        let from = self.seats.get(from);
+        let stands = from.is_some_and(|from| from.pending.has(pending::MAY_STAND));
+        value.fit == Fit::AsIs && !value.late && stands
+    }
+
+    /// Remembers that a node depends on what it reads.
+    fn depend(&mut self, readings: impl IntoIterator<Item = usize>, place: u32) {
+        for at in readings {
             let value = self.values.value(self.values.reading(at).value);
             let from = self.places_of_nodes[value.node];
-            let stands = |from: u32| {
-                let from = self.seats.get(from as usize);
-                from.is_some_and(|from| from.pending.has(pending::MAY_STAND))
-            };
-            if value.fit != Fit::AsIs || value.late || !stands(from) {
-                return false;
-            }
-            on.push((from, place));
+            self.dependents.push((from, place));
         }
-        self.dependents.extend(on);
+    }
+
+    /// See [`Node::keeps_cables`]. If so, it is remembered on what it depends.
+    fn keeps_cables(&mut self, node: usize, place: u32) -> bool {
+        let spec = &self.recipe.graph.nodes[node].entry.spec;
+        let inputs = (0..spec.inputs.len()).map(Target::Input);
+        let params = (0..spec.params.len()).map(Target::Param);
+        let mut laid = Vec::new();
+        for target in inputs.chain(params) {
+            let readings = self.values.read_at_port(node, target);
+            let is_direct =
+                |at: usize| matches!(target, Target::Input(_)) && self.values.reading(at).direct;
+            laid.extend(readings.filter(|at| !is_direct(*at)));
+        }
+        let stand = laid.iter().all(|at| self.may_stand(*at));
+        if laid.is_empty() || !stand || self.kept.is_some() {
+            return false;
+        }
+        self.depend(laid, place);
         true
     }
 

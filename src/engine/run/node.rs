@@ -36,40 +36,60 @@ impl<'a> Member<'a> {
 impl Member<'_> {
     /// Makes ready what the module reads: sums of cables, and params that move. Gives whether any of those is
     /// shared by all lanes.
-    fn prepare(&mut self, around: &Around<'_>, tables: &mut Tables, span: Span) -> bool {
+    fn prepare(
+        &mut self,
+        index: usize,
+        around: &Around<'_>,
+        tables: &mut Tables,
+        span: Span,
+    ) -> bool {
         if !self.node.travels.is_empty() {
             self.sum_cables(around, tables, span);
             self.modulate_frame(around, tables, span);
         } else if self.seat.pending.has(pending::MOVING) {
             self.sum_cables(around, tables, span);
             return self.render_params(around, tables, span.frames);
-        } else {
-            self.lay_cables(around, tables, span);
+        } else if !tables.stands(index) {
+            self.lay_cables(index, around, tables, span);
         }
         false
     }
 
     /// Makes ready what cables bring while no knob moves.
     #[inline(never)]
-    pub(super) fn lay_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
-        self.sum_cables(around, tables, span);
+    pub(super) fn lay_cables(
+        &self,
+        index: usize,
+        around: &Around<'_>,
+        tables: &mut Tables,
+        span: Span,
+    ) {
+        let mut all_still = self.sum_cables(around, tables, span);
         for mix in self.node.modulated.of(&tables.mixes) {
             let port = mix.port as usize;
             if let Some(param) = self.state.params.get(port) {
                 let travel = Travel::Still(param.travel());
                 let read =
                     param.modulate(around, self.node.width, travel, mix, &tables.terms, span);
+                all_still &= matches!(read, Operand::Still(_));
                 let params = self.node.params.of_mut(&mut tables.params);
                 if let Some(operand) = params.get_mut(port) {
                     *operand = read;
                 }
             }
         }
+        if self.node.keeps_cables
+            && all_still
+            && let Some(standing) = tables.standing.get_mut(index)
+        {
+            *standing = 1;
+        }
     }
 
-    /// Sums cables into inputs.
+    /// Sums cables into inputs. Gives whether all of them stand still.
     #[inline(always)]
-    fn sum_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) {
+    fn sum_cables(&self, around: &Around<'_>, tables: &mut Tables, span: Span) -> bool {
+        let mut all_still = true;
         for sum in self.node.sums.of(&tables.mixes) {
             let cables = around.cables(sum, &tables.terms, span);
             let mut read = Operand::Block(sum.to);
@@ -77,11 +97,13 @@ impl Member<'_> {
                 // SAFETY: sums go to memory that only this node uses, and only now.
                 read = unsafe { routing::mix(around.level, layout, &cables) };
             });
+            all_still &= matches!(read, Operand::Still(_));
             let inputs = self.node.inputs.of_mut(&mut tables.inputs);
             if let Some(operand) = inputs.get_mut(sum.port as usize) {
                 *operand = read;
             }
         }
+        all_still
     }
 
     /// Runs a module that may be run with no more ado.
@@ -104,6 +126,7 @@ impl Member<'_> {
     #[inline(never)]
     pub(super) fn run(
         &mut self,
+        index: usize,
         around: &Around<'_>,
         tables: &mut Tables,
         cx: &mut Cx<'_>,
@@ -116,7 +139,7 @@ impl Member<'_> {
             self.silence(around, tables, span);
             return Health::FINE;
         }
-        if self.prepare(around, tables, span) {
+        if self.prepare(index, around, tables, span) {
             // SAFETY: the tables are those of its plan, and no call is longer than a block; what is shared is
             // a mono block.
             return unsafe {
@@ -127,7 +150,7 @@ impl Member<'_> {
         if self.node.may_rest {
             return self.listen(around, tables, cx, span);
         }
-        if self.node.is_source {
+        if self.seat.pending.has(pending::SOURCE) {
             let mut cx = Cx {
                 voice_levels: &self.state.voices.settled,
                 ..*cx
@@ -144,6 +167,7 @@ impl Member<'_> {
     /// Runs a module once for each voice that sounds alone.
     pub(super) fn run_solo(
         &mut self,
+        index: usize,
         around: &Around<'_>,
         soloists: Soloists,
         tables: &mut Tables,
@@ -153,7 +177,7 @@ impl Member<'_> {
         let pending = self.seat.pending;
         let failed = pending.has(pending::FAILED);
         if pending.has(pending::CABLED.and(pending::MOVING)) && !failed {
-            self.prepare(around, tables, span);
+            self.prepare(index, around, tables, span);
         }
         let Tables { inputs, params, .. } = &*tables;
         let (blocks, outputs) = (around.blocks, self.node.outputs.of(&tables.outputs));
@@ -400,9 +424,7 @@ impl Param {
         let mut read = Operand::Block(cables.to);
         around.each_layout(width, |layout| {
             // SAFETY: the frames of a param go to memory that only its node uses, and only now.
-            read = unsafe {
-                routing::modulate(around.level, layout, &cables, &self.shape, travel)
-            };
+            read = unsafe { routing::modulate(around.level, layout, &cables, &self.shape, travel) };
         });
         read
     }

@@ -28,15 +28,18 @@ impl Call<'_> {
         };
         self.ran.set(0);
         for index in first..nodes.end() {
-            if self.goes_on_standing(index, cx, span) {
-                continue;
-            }
             let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
                 break;
             };
+            if self
+                .tables
+                .goes_on_standing(index, member.seat.pending, cx, span)
+            {
+                continue;
+            }
             self.running = index;
             let metered = self.meter.map(|meter| (meter, Instant::now()));
-            let health = member.run_solo(&around, soloists, self.tables, cx, span);
+            let health = member.run_solo(index, &around, soloists, self.tables, cx, span);
             member.heed(health, index, self.tables, self.faults, span);
             if let Some((meter, start)) = metered {
                 meter.count(index, start);

@@ -52,19 +52,27 @@ fn what_stands_still_sounds_as_if_it_moved() {
         }
         let mut player = Player::new(plan);
         let heard = bits(&play(&mut player, FRAMES, cuts, [&[]; 4], &events));
-        let unmoved = player.live.tables.standing.iter();
-        let unmoved = unmoved.filter(|frames| **frames > 0).count();
-        (heard, standing(&player.live), unmoved)
+        let Plan { tables, nodes, .. } = &*player.live;
+        let unmoved = tables.standing.iter().zip(nodes);
+        let unmoved = unmoved.filter(|(frames, _)| **frames > 0);
+        let (keeping, standing_nodes): (Vec<_>, Vec<_>) =
+            unmoved.partition(|(_, node)| node.keeps_cables);
+        (
+            heard,
+            standing(&player.live),
+            [standing_nodes.len(), keeping.len()],
+        )
     };
     let (moving, none, nobody) = render(false, &[64]);
-    assert_eq!((none, nobody), (0, 0));
+    assert_eq!((none, nobody), (0, [0, 0]));
     for cuts in [&[64][..], &[1], &[100, 7], &[512]] {
         let (still, standing, unmoved) = render(true, cuts);
         assert!(still == moving, "{cuts:?}");
         // Of a sum of a single frame there is nothing to save.
         let least = if cuts == [1] { 3 } else { 6 };
         assert!(standing >= least, "{cuts:?}: {standing} at the end");
-        // The notes and both envelopes.
-        assert_eq!(unmoved, 3, "{cuts:?}");
+        // The notes and both envelopes; the cables of the oscillators, the LFO and the VCA.
+        let kept = if cuts == [1] { 0 } else { 4 };
+        assert_eq!(unmoved, [3, kept], "{cuts:?}");
     }
 }
