@@ -124,6 +124,11 @@ impl Param {
             return;
         }
         self.last_goal = normalized;
+        if frame == 0 && self.first_change == NONE {
+            // Mostly it is the only one, and need not be kept.
+            self.aim(normalized);
+            return;
+        }
         if changes.changes.len() == changes.changes.capacity() {
             match changes.changes.get_mut(self.last_change as usize) {
                 Some(last) => last.normalized = normalized,
@@ -154,6 +159,7 @@ impl Param {
         match self.glide {
             Glide::AtOnce => {
                 self.travel = normalized;
+                self.plain = Some(self.spec.plain(normalized));
                 self.moving = false;
             }
             Glide::Gentle(_) => {
@@ -225,33 +231,11 @@ impl Param {
 
     /// Its way if it is on one throughout a call of so many frames, and so moves in all of them; then
     /// [`Param::went`] is to follow.
-    pub(super) fn way(&mut self, changes: &Changes, frames: usize) -> Option<&Approach> {
-        let Glide::Gentle(way) = self.glide else {
-            return None;
-        };
-        if let Some(change) = changes.changes.get(self.first_change as usize) {
-            if change.frame > 0 || change.next != NONE || way as usize <= frames {
-                return None;
-            }
-            let normalized = change.normalized;
-            (self.first_change, self.last_change) = (NONE, NONE);
-            self.aim(normalized);
-        }
-        (self.moving && self.way.left as usize > frames).then_some(&self.way)
-    }
-
-    /// Takes the coming call's change if it jumps there on the first frame, and so stands still throughout.
-    pub(super) fn jump(&mut self, changes: &Changes) {
-        if self.glide == Glide::AtOnce
-            && let Some(change) = changes.changes.get(self.first_change as usize)
-            && change.frame == 0
-            && change.next == NONE
-        {
-            let normalized = change.normalized;
-            (self.first_change, self.last_change) = (NONE, NONE);
-            self.aim(normalized);
-            self.plain = Some(self.spec.plain(normalized));
-        }
+    #[inline]
+    pub(super) fn way(&self, frames: usize) -> Option<&Approach> {
+        let is_on_one = self.first_change == NONE && self.moving;
+        let is_gentle = matches!(self.glide, Glide::Gentle(_));
+        (is_on_one && is_gentle && self.way.left as usize > frames).then_some(&self.way)
     }
 
     /// It went so many frames of its way, up to this travel.
@@ -269,7 +253,7 @@ impl Param {
         frames: usize,
         travel: &mut [f32; MAX_FRAMES],
     ) {
-        let Some(way) = self.way(changes, frames) else {
+        let Some(way) = self.way(frames) else {
             self.advance(level, changes, frames, travel, &mut [f32::NAN; MAX_FRAMES]);
             return;
         };

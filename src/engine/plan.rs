@@ -554,6 +554,8 @@ pub(super) struct Node {
     pub(super) sums: Range,
     /// Params that cables move.
     pub(super) modulated: Range,
+    /// Which those are, a bit each.
+    pub(super) cabled: u64,
     /// Some [`Tables::knobs`].
     pub(super) knobs: Range,
     /// Params, a bit each, that it takes with one value a frame for all lanes.

@@ -245,7 +245,8 @@ impl Approach {
     /// Writes the values of its next frames, `N` of which fill a vector, and gives where it is in the last of
     /// them.
     #[inline(always)]
-    fn write<W: Lanes, V: Lanes, const N: usize>(&self, how: Shape, to: &mut [V]) -> f32 {
+    fn write<W: Lanes, V: Lanes, const N: usize>(&self, how: &Shape, to: &mut [V]) -> f32 {
+        let how = *how;
         how.bend.known(
             #[inline(always)]
             move |bend| {
@@ -328,7 +329,7 @@ pub unsafe fn follow(
     level: Level,
     layout: Layout,
     blocks: &Blocks,
-    how: Shape,
+    how: &Shape,
     knob: &Approach,
     to: BlockIndex,
     frames: usize,
@@ -340,7 +341,7 @@ pub unsafe fn follow(
     #[inline(always)]
     unsafe fn spread<V: Lanes>(
         blocks: &Blocks,
-        how: Shape,
+        how: &Shape,
         knob: &Approach,
         to: BlockIndex,
         frames: usize,
@@ -361,7 +362,7 @@ pub unsafe fn follow(
     #[inline(always)]
     unsafe fn alone<W: Lanes>(
         blocks: &Blocks,
-        how: Shape,
+        how: &Shape,
         knob: &Approach,
         to: BlockIndex,
         frames: usize,
@@ -459,7 +460,7 @@ mod tests {
                         level,
                         Layout::wide(width),
                         &blocks,
-                        how,
+                        &how,
                         &knob(400),
                         to,
                         frames,

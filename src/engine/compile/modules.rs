@@ -178,6 +178,9 @@ impl Builder<'_> {
             outputs,
             sums,
             modulated,
+            cabled: modulated.of(&tables.mixes).iter().fold(0, |cabled, mix| {
+                cabled | 1_u64.checked_shl(mix.port).unwrap_or(0)
+            }),
             knobs,
             shares: match width {
                 Width::One => 0,

@@ -210,7 +210,7 @@ impl Member<'_> {
         let Around { level, changes, .. } = *around;
         // Voices that sound alone have nobody to share with.
         let shares = match around.soloists {
-            None => self.node.shares,
+            None => u64::from(self.node.shares),
             Some(_) => 0,
         };
         let (mut moving, mut shared) = (false, false);
@@ -219,7 +219,7 @@ impl Member<'_> {
         let params = &mut self.state.params;
         let knobs = self.node.knobs.of(&tables.knobs);
         // Most knobs stand still, and are not even looked at.
-        let mut left = self.state.moving;
+        let mut left = self.state.moving & !self.node.cabled;
         while left != 0 {
             let port = left.trailing_zeros() as usize;
             let bit = left & left.wrapping_neg();
@@ -232,21 +232,12 @@ impl Member<'_> {
                 self.state.moving &= bit.wrapping_sub(1);
                 break;
             };
-            let is_cabled = cables.iter().any(|mix| mix.port as usize == port);
-            if !is_cabled {
-                param.jump(changes);
-            }
             if param.is_still() {
                 self.state.moving &= !bit;
-            }
-            if is_cabled {
-                continue;
-            }
-            if param.is_still() {
                 *operand = Operand::Constant(param.plain());
                 continue;
             }
-            if shares.checked_shr(port as u32).unwrap_or(0) & 1 == 1 {
+            if shares & bit != 0 {
                 param.render(around, Width::One, frames, *knob);
                 *operand = Operand::Shared(*knob);
                 shared = true;
@@ -265,6 +256,7 @@ impl Member<'_> {
             };
             let mut travel;
             let travel = if param.is_still() {
+                self.state.moving &= !1_u64.checked_shl(mix.port).unwrap_or(0);
                 Travel::Still(param.travel())
             } else {
                 travel = [0.0; MAX_FRAMES];
@@ -437,9 +429,9 @@ impl Param {
             changes,
             ..
         } = *around;
-        let shape = self.shape;
+        let shape = &self.shape;
         if self.is_continuous()
-            && let Some(way) = self.way(changes, frames)
+            && let Some(way) = self.way(frames)
         {
             let mut travel = None;
             around.each_layout(width, |layout| {

@@ -1,6 +1,5 @@
 //! A work that plays, block by block as in a host.
 
-use std::f32::consts::TAU;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -120,13 +119,15 @@ impl Stage {
     pub fn block(&mut self) -> bool {
         let seconds = self.frames as f64 / f64::from(RATE);
         for (at, (slot, around)) in self.automated.iter().enumerate() {
-            let turns = seconds as f32 * (0.5 + 0.1 * at as f32);
+            // To and fro in straight lines, which takes no time beside what they move.
+            let turns = seconds * (0.5 + 0.1 * at as f64);
+            let swing = ((turns - turns as u64 as f64) as f32 - 0.5).abs() * 4.0 - 1.0;
             let around = around.clamp(SWING, 1.0 - SWING);
             self.events.push(Event {
                 frame: 0,
                 kind: EventKind::Slot {
                     slot: *slot,
-                    normalized: around + SWING * (turns * TAU).sin(),
+                    normalized: around + SWING * swing,
                 },
             });
         }
