@@ -254,26 +254,31 @@ unsafe fn run<T: Instance>(
             let Some(kind) = instances.first().map(|first| first.kind) else {
                 return ran;
             };
-            // Not zipped, for which the compiler would work both places out anew from a number each time.
-            let mut seats = seats.iter();
-            for one in instances.iter_mut() {
-                let Some(seat) = seats.next() else {
-                    break;
-                };
-                if !core::ptr::eq(one.kind, kind) || seat.pending != Pending::NONE {
+            // Of a row kept here, where the compiler sees that nobody writes to it.
+            let kept = *room;
+            let room = if T::is_brief() { &kept } else { room };
+            let count = instances.len().min(seats.len());
+            let (mut one, mut seat) = (instances.as_mut_ptr(), seats.as_ptr());
+            while ran.count < count {
+                // By pointers, of which the compiler keeps no more than it has registers for.
+                // SAFETY: both have so many, and nobody else holds any of them.
+                let (this, here) = unsafe { (&mut *one, &*seat) };
+                if !core::ptr::eq(this.kind, kind) || here.pending != Pending::NONE {
                     break;
                 }
                 at.set(ran.count);
                 if !T::is_brief() {
-                    cx.wanted = seat.wanted;
+                    cx.wanted = here.wanted;
                 }
                 // SAFETY: it is of the kind of the first, which is that of `T`, and borrowed exclusively.
-                let instance = unsafe { one.instance.cast::<T>().as_mut() };
-                ran.health = instance.process_in_row(cx, room.at(seat.ports), as_mostly);
+                let instance = unsafe { this.instance.cast::<T>().as_mut() };
+                ran.health = instance.process_in_row(cx, room.at(here.ports), as_mostly);
                 ran.count += 1;
-                if ran.health != seat.health {
+                if ran.health != here.health {
                     break;
                 }
+                // SAFETY: at most past the last.
+                unsafe { (one, seat) = (one.add(1), seat.add(1)) };
             }
             ran
         },
