@@ -22,7 +22,7 @@ use super::plan::{
     Tables, pending,
 };
 use super::solo::Soloists;
-use super::voices::{GRID, SILENT, VoiceLevels};
+use super::voices::{GRID, SILENT, VoiceLevels, louder};
 
 /// The index of no node.
 const NOBODY: usize = usize::MAX;
@@ -380,7 +380,7 @@ impl Call<'_> {
                 for source in sources.of(&self.tables.heard) {
                     if let Some(state) = self.cast.state_mut(*source) {
                         state.voices.raise(&peaks);
-                        state.rest.raise(peaks.into_iter().fold(0.0, f32::max));
+                        state.rest.raise(peaks.into_iter().fold(0.0, louder));
                     }
                 }
             }

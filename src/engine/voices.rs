@@ -31,7 +31,7 @@ pub(super) struct VoiceLevels {
 /// The louder of two levels, or the second where the first is no number: one instruction for many lanes,
 /// which [`f32::max`] is not.
 #[inline(always)]
-fn louder(one: f32, other: f32) -> f32 {
+pub(super) fn louder(one: f32, other: f32) -> f32 {
     if one > other { one } else { other }
 }
 
