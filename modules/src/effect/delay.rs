@@ -44,17 +44,6 @@ pub struct Delay<V: Lanes> {
     lanes: PhantomData<fn() -> V>,
 }
 
-/// The values of all params if none of them moves. Looked at where they are, because to copy what has just
-/// been written part by part takes long.
-#[inline(always)]
-fn held<V: Lanes>(params: &In<'_, V, 16>) -> Option<[V; 16]> {
-    let mut values = [V::splat(0.0); 16];
-    for (value, param) in values.iter_mut().zip(params) {
-        *value = param.constant()?;
-    }
-    Some(values)
-}
-
 impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
     const SPEC: Spec<2, 16, 2> = Spec {
         id: "delay",
@@ -181,11 +170,11 @@ impl<V: Lanes> Module<V, 2, 16, 2> for Delay<V> {
         [left, right]: Out<'_, V, 2>,
     ) {
         let mut outputs = [left, right];
-        if let (1, [Signal::Frames(in_left), Signal::Frames(in_right)], Some(values), [echoes]) =
-            (V::COUNT, inputs, held(&params), &mut *self.echoes)
+        if let (1, [Signal::Frames(in_left), Signal::Frames(in_right)], [echoes]) =
+            (V::COUNT, inputs, &mut *self.echoes)
         {
             let inputs = [in_left, in_right];
-            if (echoes.process_plainly(cx, inputs, &values, &mut outputs)).is_some() {
+            if (echoes.process_plainly(cx, inputs, &params, &mut outputs)).is_some() {
                 let [left, right] = outputs;
                 self.hush.hear([left, right]);
                 return;

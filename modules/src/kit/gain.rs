@@ -1,6 +1,6 @@
 //! Levels.
 
-use crate::contract::Signal;
+use crate::contract::{MAX_FRAMES, Signal};
 use crate::lanes::Lanes;
 
 /// Writes one value into all frames.
@@ -13,6 +13,23 @@ pub fn hold<V: Lanes>(out: &mut [V], value: V) {
         #[inline(always)]
         |out| *out = value,
     );
+}
+
+/// The frames of a signal, which are written into `room` where it holds one value: for loops that would need
+/// to be there twice else.
+#[inline(always)]
+pub fn frames_of<'a, V: Lanes>(
+    signal: Signal<'a, V>,
+    frames: usize,
+    room: &'a mut Option<[V; MAX_FRAMES]>,
+) -> &'a [V] {
+    match signal {
+        Signal::Constant(value) => {
+            let held = room.insert([value; MAX_FRAMES]);
+            held.get(..frames).unwrap_or_default()
+        }
+        Signal::Frames(frames) => frames,
+    }
 }
 
 /// Multiplies frames by a signal as long as they are.

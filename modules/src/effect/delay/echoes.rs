@@ -2,10 +2,11 @@
 
 use super::head::{Head, Motion, Reading, Travel, shares};
 use super::{FIRST_DIVISION, LONGEST, NO_HIGH_CUT, NO_LOW_CUT, SWING};
-use crate::contract::{Cx, MAX_FRAMES};
+use crate::contract::{Cx, In, MAX_FRAMES, Signal};
 use crate::kit::beats::quarters;
 use crate::kit::delay_line::{DelayLine, Lag, MARGIN};
 use crate::kit::eight::{load, set_wide, store, wide};
+use crate::kit::gain::frames_of;
 use crate::kit::limiter::Limiter;
 use crate::kit::math::sin_turns;
 use crate::kit::single::{One, Track};
@@ -225,18 +226,19 @@ impl Echoes {
         self.swing = self.swing.wrapping_add(step.wrapping_mul(cx.frames as u32));
     }
 
-    /// As [`Echoes::process`] of one voice, bit for bit and in one pass, where that is possible: no param
-    /// moves, both sides have their own echoes of whole frames, no lows are cut, nothing is limited or
-    /// swings, the frames fill vectors and those of the lines lie side by side. Otherwise nothing is done.
+    /// As [`Echoes::process`] of one voice, bit for bit and in one pass, where that is possible: no param moves
+    /// but feedback, width and mix, both sides have their own echoes of whole frames, no lows are cut, nothing
+    /// is limited or swings, the frames fill vectors and those of the lines lie side by side. Otherwise nothing
+    /// is done.
     #[inline(always)]
-    #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
     pub(super) fn process_plainly<V: Lanes>(
         &mut self,
         cx: &Cx<'_>,
         inputs: [&[V]; 2],
-        params: &[V; 16],
+        params: &In<'_, V, 16>,
         outputs: &mut [&mut [V]; 2],
     ) -> Option<()> {
+        // Looked at where they are, because to copy what has just been written part by part takes long.
         let [
             mode,
             time_left,
@@ -254,17 +256,18 @@ impl Echoes {
             _,
             width,
             mix,
-        ] = params.map(
-            #[inline(always)]
-            |param| param.sum(),
-        );
+        ] = params;
         let frames = cx.frames;
-        let is_plain = mode < 1.0 && depth == 0.0 && self.limiter.rests();
+        let is_plain = held(mode)? < 1.0 && held(depth)? == 0.0 && self.limiter.rests();
+        let (low_cut, high_cut, rate) = (held(low_cut)?, held(high_cut)?, held(rate)?);
         if !is_plain || low_cut > NO_LOW_CUT || !frames.is_multiple_of(8) {
             return None;
         }
-        let times = [(time_left, length_left), (time_right, length_right)];
-        let lags = self.lags(cx, link >= 0.5, sync >= 0.5, times)?;
+        let times = [
+            (held(time_left)?, held(length_left)?),
+            (held(time_right)?, held(length_right)?),
+        ];
+        let lags = self.lags(cx, held(link)? >= 0.5, held(sync)? >= 0.5, times)?;
         let least = frames as u32 + MARGIN;
         if lags.iter().any(|lag| lag.part != 0.0 || lag.whole < least) {
             return None;
@@ -283,42 +286,39 @@ impl Echoes {
             wet = [left.get(..frames)?, right.get(..frames)?];
         }
         let lasts = [*wet[0].last()?, *wet[1].last()?];
-        // Counted loops, as iterators of so many at a time are not always unravelled.
-        let eights = frames / 8;
-        let wet_left = wet[0].as_chunks::<8>().0.get(..eights)?;
-        let wet_right = wet[1].as_chunks::<8>().0.get(..eights)?;
-        let new_left = new_left.as_chunks_mut::<8>().0.get_mut(..eights)?;
-        let new_right = new_right.as_chunks_mut::<8>().0.get_mut(..eights)?;
-        let in_left = inputs[0].as_chunks::<8>().0.get(..eights)?;
-        let in_right = inputs[1].as_chunks::<8>().0.get(..eights)?;
         let [out_left, out_right] = outputs;
-        let out_left = out_left.as_chunks_mut::<8>().0.get_mut(..eights)?;
-        let out_right = out_right.as_chunks_mut::<8>().0.get_mut(..eights)?;
-
-        let feedback = V::Wide::splat(feedback);
-        let mut peak = V::Wide::splat(0.0);
-        for eight in 0..eights {
-            let left = load::<V::Wide>(&wet_left[eight]);
-            let right = load::<V::Wide>(&wet_right[eight]);
-            peak = (left * feedback).abs().max(peak);
-            peak = (right * feedback).abs().max(peak);
-        }
-        if !peak.le(V::Wide::splat(1.0)).all() {
-            return None;
-        }
-        let narrow = V::Wide::splat(0.5 - 0.5 * width);
-        let mix = V::Wide::splat(mix);
-        for eight in 0..eights {
-            let left = load::<V::Wide>(&wet_left[eight]);
-            let right = load::<V::Wide>(&wet_right[eight]);
-            let dry_left = wide(&in_left[eight]).clamp(-LOUDEST, LOUDEST);
-            let dry_right = wide(&in_right[eight]).clamp(-LOUDEST, LOUDEST);
-            store(left * feedback + dry_left, &mut new_left[eight]);
-            store(right * feedback + dry_right, &mut new_right[eight]);
-            let narrow = (left - right) * narrow;
-            let (left, right) = (left - narrow - dry_left, right + narrow - dry_right);
-            set_wide(&mut out_left[eight], dry_left + mix * left);
-            set_wide(&mut out_right[eight], dry_right + mix * right);
+        let count = frames / 8;
+        let pass = Pass {
+            count,
+            wet: [eights(wet[0]), eights(wet[1])],
+            new: [eights_mut(new_left), eights_mut(new_right)],
+            inputs: [eights(inputs[0]), eights(inputs[1])],
+            outputs: [eights_mut(out_left), eights_mut(out_right)],
+        };
+        if let (Some(feedback), Some(width), Some(mix)) = (held(feedback), held(width), held(mix)) {
+            let splat = V::Wide::splat;
+            let levels = levels(splat(feedback), splat(width), splat(mix));
+            pass.echo(
+                #[inline(always)]
+                |_| levels,
+            )?;
+        } else {
+            let (mut feedbacks, mut widths, mut mixes) = (None, None, None);
+            let feedbacks = eights(frames_of(*feedback, frames, &mut feedbacks));
+            let widths = eights(frames_of(*width, frames, &mut widths));
+            let mixes = eights(frames_of(*mix, frames, &mut mixes));
+            let (feedbacks, widths) = (feedbacks.get(..count)?, widths.get(..count)?);
+            let mixes = mixes.get(..count)?;
+            pass.echo(
+                #[inline(always)]
+                |eight| {
+                    levels(
+                        wide(&feedbacks[eight]),
+                        wide(&widths[eight]),
+                        wide(&mixes[eight]),
+                    )
+                },
+            )?;
         }
         for (side, last) in self.sides.iter_mut().zip(lasts) {
             side.tone.let_through(last);
@@ -507,6 +507,85 @@ impl Echoes {
             *dry_right += mix * (right + narrow - *dry_right);
         }
     }
+}
+
+/// What [`Echoes::process_plainly`] makes all frames of, eight at once.
+struct Pass<'a, V> {
+    /// How many times eight.
+    count: usize,
+    /// What the lines gave, and where what they are given is written.
+    wet: [&'a [[f32; 8]]; 2],
+    new: [&'a mut [[f32; 8]]; 2],
+    inputs: [&'a [[V; 8]]; 2],
+    outputs: [&'a mut [[V; 8]]; 2],
+}
+
+impl<V: Lanes> Pass<'_, V> {
+    /// Makes all frames, or none where some would be limited. `levels` are those of eight frames, see
+    /// [`levels`].
+    #[inline(always)]
+    #[allow(clippy::needless_range_loop, reason = "counted loops unroll")]
+    fn echo(self, levels: impl Fn(usize) -> [V::Wide; 3]) -> Option<()> {
+        let [wet_left, wet_right] = self.wet;
+        let [new_left, new_right] = self.new;
+        let [in_left, in_right] = self.inputs;
+        let [out_left, out_right] = self.outputs;
+        // Counted loops, as iterators of so many at a time are not always unravelled.
+        let count = self.count;
+        let (wet_left, wet_right) = (wet_left.get(..count)?, wet_right.get(..count)?);
+        let (new_left, new_right) = (new_left.get_mut(..count)?, new_right.get_mut(..count)?);
+        let (in_left, in_right) = (in_left.get(..count)?, in_right.get(..count)?);
+        let (out_left, out_right) = (out_left.get_mut(..count)?, out_right.get_mut(..count)?);
+
+        // Beforehand, as what another way would need then does not take the place of what is needed here.
+        let mut peak = V::Wide::splat(0.0);
+        for eight in 0..count {
+            let [feedback, ..] = levels(eight);
+            let left = load::<V::Wide>(&wet_left[eight]);
+            let right = load::<V::Wide>(&wet_right[eight]);
+            peak = (left * feedback).abs().max(peak);
+            peak = (right * feedback).abs().max(peak);
+        }
+        if !peak.le(V::Wide::splat(1.0)).all() {
+            return None;
+        }
+        for eight in 0..count {
+            let [feedback, narrow, mix] = levels(eight);
+            let left = load::<V::Wide>(&wet_left[eight]);
+            let right = load::<V::Wide>(&wet_right[eight]);
+            let dry_left = wide(&in_left[eight]).clamp(-LOUDEST, LOUDEST);
+            let dry_right = wide(&in_right[eight]).clamp(-LOUDEST, LOUDEST);
+            store(left * feedback + dry_left, &mut new_left[eight]);
+            store(right * feedback + dry_right, &mut new_right[eight]);
+            let narrow = (left - right) * narrow;
+            let (left, right) = (left - narrow - dry_left, right + narrow - dry_right);
+            set_wide(&mut out_left[eight], dry_left + mix * left);
+            set_wide(&mut out_right[eight], dry_right + mix * right);
+        }
+        Some(())
+    }
+}
+
+/// Feedback, how much of what the sides differ in goes to the other side, and mix, of feedback, width and mix.
+#[inline(always)]
+fn levels<W: Lanes>(feedback: W, width: W, mix: W) -> [W; 3] {
+    [feedback, W::splat(0.5) - width * 0.5, mix]
+}
+
+/// The value of a param of one voice if it does not move.
+#[inline(always)]
+fn held<V: Lanes>(param: &Signal<'_, V>) -> Option<f32> {
+    Some(param.constant()?.sum())
+}
+
+#[inline(always)]
+fn eights<T>(frames: &[T]) -> &[[T; 8]] {
+    frames.as_chunks().0
+}
+
+#[inline(always)]
+fn eights_mut<T>(frames: &mut [T]) -> &mut [[T; 8]] {
+    frames.as_chunks_mut().0
 }
 
 #[inline(always)]

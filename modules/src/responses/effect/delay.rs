@@ -83,18 +83,33 @@ fn dry_and_wet_mix_as_they_say() {
 fn calls_that_are_echoed_in_one_pass_sound_as_others_do() {
     let cut = |rig: Rig, cuts: &[usize]| {
         let mut rig = rig
-            .hold("mix", 0.4)
-            .hold("width", 0.6)
             .feed("left", sine)
             .feed("right", |frame, _| 0.9 * sine(3 * frame, 0));
         rig.run_cut(9_000, cuts)
     };
-    let rigs: [fn() -> Rig; 4] = [
-        || clean().hold("feedback", 0.4),
-        || clean().hold("feedback", 0.4).hold("high-cut", 3_000.0),
+    fn still() -> Rig {
+        clean()
+            .hold("mix", 0.4)
+            .hold("width", 0.6)
+            .hold("feedback", 0.4)
+    }
+    // From 0 to 1 and back, another way for each param.
+    fn wave(speed: u64) -> impl Fn(u64, usize) -> f32 {
+        move |frame, _| 0.5 + sine(frame * speed, 0)
+    }
+    let rigs: [fn() -> Rig; 8] = [
+        still,
+        || still().hold("high-cut", 3_000.0),
         // In the end it is limited.
-        || clean().hold("feedback", 1.0).hold("high-cut", 5_000.0),
-        || clean().hold("time-left", 0.007_01),
+        || still().hold("feedback", 1.0).hold("high-cut", 5_000.0),
+        || still().hold("time-left", 0.007_01),
+        || still().feed("feedback", wave(1)),
+        || still().feed("width", wave(2)).feed("mix", wave(3)),
+        || {
+            let moved = still().feed("width", wave(2)).feed("mix", wave(3));
+            moved.feed("feedback", wave(1)).hold("high-cut", 3_000.0)
+        },
+        || still().feed("feedback", |frame, lane| 0.6 + wave(1)(frame, lane)),
     ];
     for (index, rig) in rigs.into_iter().enumerate() {
         let (whole, odd) = (cut(rig(), &[64]), cut(rig(), &[61, 3, 17]));
