@@ -1,12 +1,13 @@
 //! What the host hears.
 
-use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
-use crate::kit::corner::copy;
+use core::iter::repeat;
+
+use crate::contract::{Cx, In, Module, Out, Setup};
 use crate::kit::eight::{set_wide, wide};
-use crate::kit::gain::scale;
+use crate::kit::gain::frames_of;
 use crate::kit::hush::Hush;
 use crate::kit::limiter::Limiter;
-use crate::kit::math::{db_to_gain, peak_of};
+use crate::kit::math::db_to_gain;
 use crate::kit::settled::differ;
 use crate::kit::switch::{position, stretches};
 use crate::lanes::{LaneMask, Lanes};
@@ -109,65 +110,55 @@ impl<V: Lanes> Module<V, 2, 4, 2> for AudioOut<V> {
             .constant()
             .is_some_and(|mute| !(target(mute) - self.open).abs().gt(zero).any());
         let is_open = still && self.open.ge(one).all();
-        let sides = [(&mut *out_left, left, -1.0), (&mut *out_right, right, 1.0)];
-        if let (true, Some(level), Some(balance)) = (is_open, level.constant(), balance.constant())
-        {
+        let (mut room_left, mut room_right) = (None, None);
+        let sounds = [
+            frames_of(left, cx.frames, &mut room_left),
+            frames_of(right, cx.frames, &mut room_right),
+        ];
+        let outputs = [&mut *out_left, &mut *out_right];
+        let within;
+        if let (Some(level), Some(balance)) = (level.constant(), balance.constant()) {
             if differ(level, self.level) {
                 (self.level, self.gain) = (level, gain(level));
             }
-            let mut within = true;
-            for (out, input, side) in sides {
-                within &= scaled(input, self.gain * balanced(balance, side), out);
-            }
-            if let Some(limit) = limit.constant() {
-                self.hush.hear([out_left, out_right]);
-                self.limit(position(limit), within, out_left, out_right);
-                return;
-            }
+            let [left, right] = balanced(self.gain, balance);
+            let eights = [V::Wide::splat(left.sum()), V::Wide::splat(right.sum())];
+            within = amplify(sounds, outputs, repeat(eights), repeat([left, right]));
         } else {
-            let mut opens = [self.open; MAX_FRAMES];
-            let opens = &mut opens[..cx.frames];
-            if !still {
-                for (frame, open) in opens.iter_mut().enumerate() {
+            let (mut levels, mut balances) = (None, None);
+            let levels = frames_of(level, cx.frames, &mut levels);
+            let balances = frames_of(balance, cx.frames, &mut balances);
+            let eights = levels.as_chunks().0.iter().zip(balances.as_chunks().0);
+            let eights = eights.map(
+                #[inline(always)]
+                |(level, balance)| balanced(gain(wide(level)), wide(balance)),
+            );
+            let first = alone::<V>(cx.frames);
+            let frames = (first..).map(
+                #[inline(always)]
+                |frame| balanced(gain(level.at(frame)), balance.at(frame)),
+            );
+            within = amplify(sounds, outputs, eights, frames);
+        }
+        if !is_open {
+            for (frame, (left, right)) in out_left.iter_mut().zip(&mut *out_right).enumerate() {
+                if !still {
                     self.open = target(mute.at(frame))
                         .max(self.open - self.mute_step)
                         .min(self.open + self.mute_step);
-                    *open = self.open;
                 }
-            }
-            let mut gains = [zero; MAX_FRAMES];
-            let gains = &mut gains[..cx.frames];
-            copy(level, 0, gains);
-            let rest = match V::COUNT {
-                1 => {
-                    let (eights, rest) = gains.as_chunks_mut();
-                    for eight in eights {
-                        set_wide(eight, gain(wide(eight)));
-                    }
-                    rest
-                }
-                _ => &mut *gains,
-            };
-            for level in rest {
-                *level = gain(*level);
-            }
-            for (out, input, side) in sides {
-                copy(balance, 0, out);
-                for (out, gain) in out.iter_mut().zip(&*gains) {
-                    *out = *gain * balanced(*out, side);
-                }
-                scale(out, input);
-                for (sample, open) in out.iter_mut().zip(&*opens) {
-                    *sample = finite(*sample * *open);
-                }
+                *left *= self.open;
+                *right *= self.open;
             }
         }
         self.hush.hear([out_left, out_right]);
+        if let Some(limit) = limit.constant() {
+            self.limit(position(limit), within, out_left, out_right);
+            return;
+        }
         for (stretch, limits) in stretches(limit, cx.frames) {
             let left = &mut out_left[stretch.clone()];
-            let right = &mut out_right[stretch];
-            let within = peak_of([&*left, &*right]).le(one).all();
-            self.limit(limits, within, left, right);
+            self.limit(limits, within, left, &mut out_right[stretch]);
         }
     }
 }
@@ -184,37 +175,101 @@ impl<V: Lanes> AudioOut<V> {
     }
 }
 
-/// Writes a side times its gain, and tells on the way whether all of it is within ±1.
+/// The first of some frames that does not share a vector with others of its voice.
 #[inline(always)]
-fn scaled<V: Lanes>(input: Signal<'_, V>, gain: V, mut out: &mut [V]) -> bool {
-    let mut input = match input {
-        Signal::Constant(input) => {
-            let sample = finite(input * gain);
-            out.fill(sample);
-            return sample.abs().le(V::splat(1.0)).all();
-        }
-        Signal::Frames(input) => input,
-    };
-    let mut within = true;
+fn alone<V: Lanes>(frames: usize) -> usize {
+    if V::COUNT == 1 { frames & !7 } else { 0 }
+}
+
+/// Writes both sides times their gains, and tells on the way whether all of it is within ±1. There are gains for
+/// eight frames of one voice at once and for those that are [`alone`].
+#[inline(always)]
+fn amplify<V: Lanes>(
+    [in_left, in_right]: [&[V]; 2],
+    [out_left, out_right]: [&mut [V]; 2],
+    of_eights: impl Iterator<Item = [V::Wide; 2]>,
+    of_frames: impl Iterator<Item = [V; 2]>,
+) -> bool {
+    let frames = out_left.len();
+    let first = alone::<V>(frames);
+    let (mut within, mut is_finite) = (true, true);
     if V::COUNT == 1 {
-        let (eights, rest) = input.as_chunks();
-        let (out_eights, out_rest) = out.as_chunks_mut();
-        let (mut peak, gain) = (V::Wide::splat(0.0), V::Wide::splat(gain.lane(0)));
-        for (out, eight) in out_eights.iter_mut().zip(eights) {
-            let sample = wide(eight) * gain;
-            peak = sample.abs().max(peak);
-            set_wide(out, finite(sample));
+        let (mut left_heard, mut right_heard) = (Heard::nothing(), Heard::nothing());
+        let ins = in_left.as_chunks().0.iter().zip(in_right.as_chunks().0);
+        let outs = out_left.as_chunks_mut().0.iter_mut();
+        let outs = outs.zip(out_right.as_chunks_mut().0);
+        for (((left, right), (out_left, out_right)), gains) in ins.zip(outs).zip(of_eights) {
+            set_wide(out_left, left_heard.hear(wide(left) * gains[0]));
+            set_wide(out_right, right_heard.hear(wide(right) * gains[1]));
         }
-        within = peak.le(V::Wide::splat(1.0)).all();
-        (input, out) = (rest, out_rest);
+        let heard = left_heard.and(right_heard);
+        (within, is_finite) = (heard.is_within(), heard.is_finite());
     }
-    let mut peak = V::splat(0.0);
-    for (out, input) in out.iter_mut().zip(input) {
-        let sample = *input * gain;
-        peak = sample.abs().max(peak);
-        *out = finite(sample);
+    if first < frames {
+        let (mut left_heard, mut right_heard) = (Heard::nothing(), Heard::nothing());
+        let ins = in_left.get(first..).unwrap_or_default().iter();
+        let ins = ins.zip(in_right.get(first..).unwrap_or_default());
+        let outs = out_left.get_mut(first..).unwrap_or_default().iter_mut();
+        let outs = outs.zip(out_right.get_mut(first..).unwrap_or_default());
+        for (((left, right), (out_left, out_right)), gains) in ins.zip(outs).zip(of_frames) {
+            *out_left = left_heard.hear(*left * gains[0]);
+            *out_right = right_heard.hear(*right * gains[1]);
+        }
+        let heard = left_heard.and(right_heard);
+        within &= heard.is_within();
+        is_finite &= heard.is_finite();
     }
-    within && peak.le(V::splat(1.0)).all()
+    if !is_finite {
+        for sample in out_left.iter_mut().chain(out_right) {
+            *sample = finite(*sample);
+        }
+    }
+    within
+}
+
+/// What is to be known of samples that are let out.
+struct Heard<W> {
+    peak: W,
+    /// 0, or no number once a sample was not finite: cheaper than to look at each of them.
+    naught: W,
+}
+
+impl<W: Lanes> Heard<W> {
+    #[inline(always)]
+    fn nothing() -> Self {
+        Heard {
+            peak: W::splat(0.0),
+            naught: W::splat(0.0),
+        }
+    }
+
+    /// Gives the sample back.
+    #[inline(always)]
+    fn hear(&mut self, sample: W) -> W {
+        self.peak = sample.abs().max(self.peak);
+        self.naught = sample.mul_add(W::splat(0.0), self.naught);
+        sample
+    }
+
+    #[inline(always)]
+    fn and(self, other: Self) -> Self {
+        Heard {
+            peak: self.peak.max(other.peak),
+            naught: self.naught + other.naught,
+        }
+    }
+
+    /// Whether all was within ±1.
+    #[inline(always)]
+    fn is_within(&self) -> bool {
+        self.peak.le(W::splat(1.0)).all()
+    }
+
+    /// Whether all were finite numbers.
+    #[inline(always)]
+    fn is_finite(&self) -> bool {
+        self.naught.le(W::splat(0.0)).all()
+    }
 }
 
 /// The same sample, or 0 for what is no finite number.
@@ -226,18 +281,20 @@ fn finite<V: Lanes>(sample: V) -> V {
         .select(sample, V::splat(0.0))
 }
 
-/// What both sides are multiplied by.
+/// The factor of a level.
 #[inline(always)]
 fn gain<V: Lanes>(level: V) -> V {
     let zero = V::splat(0.0);
     level.le(V::splat(OFF)).select(zero, db_to_gain(level))
 }
 
-/// What balance leaves of one side. `side` is -1 for the left, which balance turns down above 0, and 1
-/// for the right.
+/// What both sides are multiplied by, of what balance leaves of each: it turns down the left above 0 and the
+/// right below.
 #[inline(always)]
-fn balanced<V: Lanes>(balance: V, side: f32) -> V {
-    let one = V::splat(1.0);
-    // The product is exact.
-    (one + balance * side).min(one)
+fn balanced<W: Lanes>(gain: W, balance: W) -> [W; 2] {
+    let one = W::splat(1.0);
+    [
+        gain * (one - balance).min(one),
+        gain * (one + balance).min(one),
+    ]
 }

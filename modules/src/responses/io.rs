@@ -892,13 +892,31 @@ fn audio_out_balances_mutes_and_levels() {
 
 #[test]
 fn audio_out_does_not_depend_on_cuts() {
-    for level in Level::supported() {
-        let rig = || {
-            let rig = Rig::with("audio-out", level, Width::One, RATE)
-                .feed("left", |frame, _| 2.0 * wave(frame, 6))
-                .feed("right", |frame, _| wave(frame, 11));
-            rig.feed("balance", |frame, _| (frame as f32 * 0.01).sin())
-        };
-        assert!(rig().run(1_000) == rig().run_cut(1_000, &[1, 9, 64, 30]));
+    for set in Level::supported() {
+        let still =
+            || {
+                let rig = Rig::with("audio-out", set, Width::One, RATE).hold("balance", 0.3);
+                rig.feed("left", |frame, _| 2.0 * wave(frame, 6))
+                    .feed("right", |frame, _| match frame {
+                        70 | 700 => f32::NAN,
+                        _ => wave(frame, 11),
+                    })
+            };
+        let balanced = |rig: Rig| rig.feed("balance", |frame, _| (frame as f32 * 0.01).sin());
+        let faded = |rig: Rig| rig.feed("level", |frame, _| frame as f32 * 0.09 - 70.0);
+        let muted = |rig: Rig| rig.feed("mute", |frame, _| f32::from(u8::from(frame % 400 > 300)));
+        let rigs: [&dyn Fn() -> Rig; 6] = [
+            &still,
+            &|| balanced(still()),
+            &|| faded(still()),
+            &|| balanced(faded(still())).hold("left", 0.9),
+            &|| muted(still()),
+            &|| faded(still()).feed("limit", |frame, _| (frame / 100 % 2) as f32),
+        ];
+        for (index, rig) in rigs.into_iter().enumerate() {
+            let (whole, cut) = (rig().run(1_000), rig().run_cut(1_000, &[1, 9, 64, 30]));
+            assert!(whole == cut, "{index}");
+            assert!(whole.concat().iter().all(|sample| sample.is_finite()));
+        }
     }
 }
