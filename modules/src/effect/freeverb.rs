@@ -1,12 +1,12 @@
 //! The reverb that everyone has heard.
 
 use crate::contract::{Cx, In, MAX_FRAMES, Module, Out, Setup, Signal};
-use crate::kit::corner::copy;
-use crate::kit::eight::{load, set_wide, store, wide};
+use crate::kit::eight::{load, store};
+use crate::kit::gain::frames_of;
 use crate::kit::hush::{Hush, is_forgotten};
 use crate::kit::math::{exp2, log2};
 use crate::kit::settled::{any_differ, settled};
-use crate::kit::single::One;
+use crate::kit::single::{One, Track};
 use crate::kit::switch::is_on;
 use crate::lanes::{Halves, LaneMask, Lanes};
 use crate::porter::Porter;
@@ -340,10 +340,10 @@ pub struct Freeverb<V: Lanes> {
 
 /// What one call takes and makes on its way, of which only its frames are used.
 struct Scratch<V> {
-    /// What the combs give back and keep, and how far the door is open, where that moves.
-    around: [[V; MAX_FRAMES]; 3],
     /// What the rooms answer.
     wet: [[V; MAX_FRAMES]; 2],
+    /// How far the rooms are frozen, where that moves.
+    frozen: [f32; MAX_FRAMES],
     lane: Lane,
 }
 
@@ -393,86 +393,74 @@ impl<V: Lanes> Door<V> {
         around
     }
 
-    /// What the combs give back and what they keep in a call, and how far the door is open, which is closed
-    /// where the room is frozen.
+    /// How far the rooms are frozen in a call.
     #[inline(always)]
-    fn steer<'a>(
+    fn freeze<'a>(
         &mut self,
-        size: Signal<'_, V>,
-        damping: Signal<'_, V>,
         freeze: Signal<'_, V>,
         frames: usize,
-        [backs, keeps, opens]: &'a mut [[V; MAX_FRAMES]; 3],
-    ) -> [Signal<'a, V>; 3] {
-        let one = V::splat(1.0);
+        frozen: &'a mut [f32; MAX_FRAMES],
+    ) -> Track<'a> {
         let target = |freeze: V| if is_on(freeze) { 1.0 } else { 0.0 };
-        if let (Some(size), Some(damping), Some(freeze)) =
-            (size.constant(), damping.constant(), freeze.constant())
-            && self.frozen == target(freeze)
-        {
-            let frozen = V::splat(self.frozen);
-            let [back, keep] = self.around_as_before(size, damping, frozen);
-            return [back, keep, one - frozen].map(Signal::Constant);
-        }
-        let frames = frames.min(MAX_FRAMES);
-        let mut frozen = [V::splat(self.frozen); MAX_FRAMES];
-        // Each frame waits for the one before, so not where the door stands still.
         let stands = |freeze: V| self.frozen == target(freeze);
-        if !freeze.constant().is_some_and(stands) {
-            for (frame, frozen) in frozen.iter_mut().enumerate().take(frames) {
-                let way = target(freeze.at(frame)) - self.frozen;
-                self.frozen += way.clamp(-self.freezing, self.freezing);
-                *frozen = V::splat(self.frozen);
-            }
+        if freeze.constant().is_some_and(stands) {
+            return Track::Constant(self.frozen);
         }
-        copy(size, 0, &mut backs[..frames]);
-        copy(damping, 0, &mut keeps[..frames]);
-        if V::COUNT == 1 {
-            let eights = backs.as_chunks_mut().0.iter_mut();
-            let eights = eights.zip(keeps.as_chunks_mut().0);
-            let eights = eights.zip(frozen.as_chunks().0);
-            for ((back, keep), frozen) in eights.take(frames.div_ceil(8)) {
-                let [size, damping, frozen] = [wide(back), wide(keep), wide(frozen)];
-                let around = Self::around(size, damping, frozen, self.stretch);
-                set_wide(back, around[0]);
-                set_wide(keep, around[1]);
-            }
-        } else {
-            let each = backs.iter_mut().zip(&mut *keeps).zip(frozen).take(frames);
-            for ((back, keep), frozen) in each {
-                [*back, *keep] = Self::around(*back, *keep, frozen, self.stretch);
-            }
+        let frozen = &mut frozen[..frames];
+        for (frame, frozen) in frozen.iter_mut().enumerate() {
+            let way = target(freeze.at(frame)) - self.frozen;
+            self.frozen += way.clamp(-self.freezing, self.freezing);
+            *frozen = self.frozen;
         }
-        for (open, frozen) in opens.iter_mut().zip(frozen).take(frames) {
-            *open = one - frozen;
+        Track::Frames(frozen)
+    }
+
+    /// What the combs of one lane give back and keep in a call in which something moves.
+    #[inline(always)]
+    fn steer(
+        &self,
+        size: Signal<'_, V>,
+        damping: Signal<'_, V>,
+        frozen: Track<'_>,
+        lane: usize,
+        around: &mut Loop,
+    ) {
+        write_lane(size, lane, &mut around.back);
+        write_lane(damping, lane, &mut around.keep);
+        let mut room = [0.0; MAX_FRAMES];
+        frozen.write(0, &mut room);
+        let eights = around.back.as_chunks_mut().0.iter_mut();
+        let eights = eights.zip(around.keep.as_chunks_mut().0);
+        for ((back, keep), frozen) in eights.zip(room.as_chunks().0) {
+            let [size, damping, frozen] = [load::<V::Wide>(back), load(keep), load(frozen)];
+            let around = Self::around(size, damping, frozen, self.stretch);
+            store(around[0], back);
+            store(around[1], keep);
         }
-        [
-            Signal::Frames(&backs[..frames]),
-            Signal::Frames(&keeps[..frames]),
-            Signal::Frames(&opens[..frames]),
-        ]
     }
 }
 
-/// Writes what enters the room of one lane: both sides together, through a door that is `open` so far.
+/// Writes what enters the room of one lane: both sides together, through a door that closes as the room
+/// freezes.
 #[inline(always)]
 fn enter<V: Lanes>(
     left: &[V],
     right: &[V],
-    open: Signal<'_, V>,
+    frozen: Track<'_>,
     lane: usize,
     out: &mut [f32; MAX_FRAMES],
 ) {
     let both = out.iter_mut().zip(left.iter().zip(right));
-    match open {
-        Signal::Constant(open) => {
+    match frozen {
+        Track::Constant(frozen) => {
+            let open = 1.0 - frozen;
             for (out, (left, right)) in both {
                 *out = ((*left + *right) * INPUT * open).lane(lane);
             }
         }
-        Signal::Frames(opens) => {
-            for ((out, (left, right)), open) in both.zip(opens) {
-                *out = ((*left + *right) * INPUT * *open).lane(lane);
+        Track::Frames(frozen) => {
+            for ((out, (left, right)), frozen) in both.zip(frozen) {
+                *out = ((*left + *right) * INPUT * (1.0 - *frozen)).lane(lane);
             }
         }
     }
@@ -546,8 +534,8 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
                 stretch: (TUNED_AT / f64::from(setup.sample_rate)) as f32,
             },
             scratch: Box::new(Scratch {
-                around: [[V::splat(0.0); MAX_FRAMES]; 3],
                 wet: [[V::splat(0.0); MAX_FRAMES]; 2],
+                frozen: [0.0; MAX_FRAMES],
                 lane: Lane {
                     around: Loop {
                         back: [0.0; MAX_FRAMES],
@@ -585,16 +573,27 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
         write(in_left, left);
         write(in_right, right);
         let Scratch {
-            around,
             wet,
+            frozen,
             lane: single,
         } = &mut *self.scratch;
         let (size, damping) = (settled(size), settled(damping));
-        let [back, keep, open] = self.door.steer(size, damping, freeze, frames, around);
-        for (lane, room) in self.rooms.iter_mut().enumerate() {
-            write_lane(back, lane, &mut single.around.back);
-            write_lane(keep, lane, &mut single.around.keep);
-            enter(left, right, open, lane, &mut single.input);
+        let frozen = self.door.freeze(freeze, frames, frozen);
+        let still = (size.constant(), damping.constant(), frozen.constant());
+        let held = if let (Some(size), Some(damping), Some(frozen)) = still {
+            Some(self.door.around_as_before(size, damping, V::splat(frozen)))
+        } else {
+            None
+        };
+        // So that the compiler sees that one lane is no loop, for which it would prepare at length.
+        for (lane, room) in (0..V::COUNT).zip(&mut self.rooms) {
+            if let Some([back, keep]) = held {
+                single.around.back.fill(back.lane(lane));
+                single.around.keep.fill(keep.lane(lane));
+            } else {
+                (self.door).steer(size, damping, frozen, lane, &mut single.around);
+            }
+            enter(left, right, frozen, lane, &mut single.input);
             let answers = &mut single.answers;
             room.process::<V::Wide>(frames, &single.input, &single.around, answers);
             if V::COUNT > 1 {
@@ -607,34 +606,29 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Freeverb<V> {
         }
 
         let sound = left.iter_mut().zip(right.iter_mut());
-        let [widths, mixes, _] = around;
-        let [widths, mixes] = [widths, mixes].map(
-            #[inline(always)]
-            |levels| &mut levels[..frames],
-        );
         if V::COUNT > 1 {
             let [wet_left, wet_right] = &*wet;
             let wet = wet_left.iter().copied().zip(wet_right.iter().copied());
-            blend_all(sound, wet, [width, mix], [widths, mixes]);
+            blend_all(sound, wet, [width, mix], frames);
         } else {
             let [wet_left, wet_right] = &single.answers;
             let wet = wet_left.iter().zip(wet_right).map(
                 #[inline(always)]
                 |(left, right)| (V::splat(*left), V::splat(*right)),
             );
-            blend_all(sound, wet, [width, mix], [widths, mixes]);
+            blend_all(sound, wet, [width, mix], frames);
         }
         self.hush.hear([left, right]);
     }
 }
 
-/// [`blend`] of all frames. `levels` is for width and mix where they move.
+/// [`blend`] of all frames.
 #[inline(always)]
 fn blend_all<'a, V: Lanes>(
     sound: impl Iterator<Item = (&'a mut V, &'a mut V)>,
     wet: impl Iterator<Item = (V, V)>,
     [width, mix]: In<'_, V, 2>,
-    [widths, mixes]: [&mut [V]; 2],
+    frames: usize,
 ) {
     let sound = sound.zip(wet);
     if let (Some(width), Some(mix)) = (width.constant(), mix.constant()) {
@@ -642,10 +636,9 @@ fn blend_all<'a, V: Lanes>(
             blend([left, right], [wet_left, wet_right], width, mix);
         }
     } else {
-        // In memory, as a choice in the loop would keep it from becoming vectors.
-        copy(width, 0, widths);
-        copy(mix, 0, mixes);
-        let levels = widths.iter().zip(&*mixes);
+        let (mut widths, mut mixes) = (None, None);
+        let widths = frames_of(width, frames, &mut widths);
+        let levels = widths.iter().zip(frames_of(mix, frames, &mut mixes));
         for (((left, right), (wet_left, wet_right)), (width, mix)) in sound.zip(levels) {
             blend([left, right], [wet_left, wet_right], *width, *mix);
         }
