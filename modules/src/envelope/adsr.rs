@@ -41,7 +41,7 @@ pub struct Adsr<V: Lanes> {
     fall: Bending<V>,
     gate: Edges<V>,
     retrigger: Edges<V>,
-    /// The times and curves of the last call, if none of them moved in it.
+    /// The times and curves of the last call in which a segment ran, if none of them moved in it.
     held: Option<[V; 5]>,
     /// The outputs, a bit each, that stood still in the last call.
     still: u32,
@@ -291,14 +291,6 @@ impl<V: Lanes> Adsr<V> {
         self.still = 0;
         let frames = cx.frames;
         let turns = self.gate.turns(gate, frames) | self.retrigger.turns(retrigger, frames);
-        let held = constants([attack, decay, release, attack_curve, decay_curve]);
-        let still = held.is_some();
-        // A segment knows the course it runs, unless that has moved since.
-        let unmoved = match (&self.held, &held) {
-            (Some(before), Some(now)) => !any_differ(before, now),
-            _ => false,
-        };
-        self.held = held;
         if cx.wanted.has(END) {
             end.fill(V::splat(0.0));
         }
@@ -320,6 +312,14 @@ impl<V: Lanes> Adsr<V> {
             self.retrigger.finish(retrigger, frames);
             return;
         }
+        let held = constants([attack, decay, release, attack_curve, decay_curve]);
+        let still = held.is_some();
+        // A segment knows the course it runs, unless that has moved since.
+        let unmoved = match (&self.held, &held) {
+            (Some(before), Some(now)) => !any_differ(before, now),
+            _ => false,
+        };
+        self.held = held;
         let mut frame = 0;
         while frame < frames {
             let turning = turns >> frame & 1 == 1;
