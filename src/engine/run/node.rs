@@ -179,25 +179,26 @@ impl Member<'_> {
         if pending.has(pending::CABLED.and(pending::MOVING)) && !failed {
             self.prepare(index, around, tables, span);
         }
-        let Tables { inputs, params, .. } = &*tables;
-        let (blocks, outputs) = (around.blocks, self.node.outputs.of(&tables.outputs));
+        let Tables {
+            inputs,
+            params,
+            outputs,
+            ..
+        } = &*tables;
         let mut health = Health::ALL;
         for (place, _) in soloists.places() {
             // SAFETY: as in `Around::room`; the nodes of a domain whose voices sound alone read and write
-            // nothing but blocks of several lanes.
-            let room = unsafe { Room::of_voice(blocks, place, inputs, params, outputs, span) };
+            // nothing but blocks of several lanes, and no other is run here.
+            let room =
+                unsafe { Room::of_voice(around.blocks, place, inputs, params, outputs, span) };
             health = match self.state.solo.get_mut(place) {
                 Some(Some(instance)) if !failed => {
-                    let [input, param, _] = self.seat.ports;
-                    let seat = Seat {
-                        ports: [input, param, 0],
-                        ..*self.seat
-                    };
-                    // SAFETY: as above; of the outputs the view has but those of this node.
-                    health.and(unsafe { instance.process(&seat, cx, &room) })
+                    // SAFETY: as above.
+                    health.and(unsafe { instance.process(self.seat, cx, &room) })
                 }
                 _ => {
-                    room.at([0; 3]).silence_any(Width::One, outputs.len());
+                    let outputs = self.node.outputs.of(outputs).len();
+                    room.at(self.seat.ports).silence_any(Width::One, outputs);
                     health.and(Health::FINE)
                 }
             };
