@@ -1,6 +1,7 @@
 //! From a module's id to a running instance.
 
-use crate::contract::{Erased, MAX_PARAMS, Module, Setup};
+use crate::contract::{MAX_PARAMS, Module, Setup};
+use crate::instance::Erased;
 use crate::lanes::Lanes;
 use crate::seat::AnyInstance;
 use crate::spec::{ModuleSpec, Voicing};

@@ -8,12 +8,14 @@
 pub mod blocks;
 pub mod catalog;
 pub mod contract;
+pub mod instance;
 pub mod kit;
 pub mod lanes;
 pub mod notes;
 pub mod porter;
 pub mod routing;
 pub mod seat;
+pub mod signal;
 pub mod spec;
 
 #[cfg(test)]
@@ -32,9 +34,8 @@ static ALLOCATOR: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisable
 
 pub use blocks::{BlockIndex, Blocks, Io, Operand, Room, Span};
 pub use catalog::{Entry, Level, Width, find};
-pub use contract::{
-    Cx, Health, Instance, MAX_FRAMES, MAX_LANES, QUIET, Setup, TURN, Transport, Wanted,
-};
+pub use contract::{Cx, MAX_FRAMES, MAX_LANES, QUIET, Setup, TURN, Transport, Wanted};
+pub use instance::{Health, Instance};
 pub use notes::{NoteEvent, NoteKind};
 pub use porter::Porter;
 pub use seat::{AnyInstance, Pending, Seat};

@@ -2,7 +2,8 @@
 
 use crate::CATALOG;
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Health, MAX_FRAMES, QUIET, TURN, Wanted};
+use crate::contract::{MAX_FRAMES, QUIET, TURN, Wanted};
+use crate::instance::Health;
 use crate::notes::{NoteEvent, NoteKind};
 use crate::rig::Rig;
 use crate::spec::{ParamKind, ParamSpec, PortKind, Silence, Voicing};

@@ -5,7 +5,8 @@ use core::slice::{from_mut, from_ref};
 
 use crate::blocks::{BlockIndex, Blocks, Operand, Room, Span};
 use crate::catalog::{Entry, Level, Width};
-use crate::contract::{Cx, Health, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
+use crate::contract::{Cx, MAX_FRAMES, MAX_LANES, Setup, Transport, Wanted};
+use crate::instance::Health;
 use crate::notes::NoteEvent;
 use crate::porter::Porter;
 use crate::seat::{AnyInstance, Seat};

@@ -5,7 +5,8 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::blocks::{Io, Room};
-use crate::contract::{Cx, Health, Instance, Wanted};
+use crate::contract::{Cx, Wanted};
+use crate::instance::{Health, Instance};
 use crate::porter::Porter;
 
 /// What is known of a type of instance.

@@ -15,6 +15,7 @@ const UNSAFE: &[&str] = &[
     // Runs single modules, as the engine does.
     "modules/benches/modules.rs",
     "modules/src/blocks.rs",
+    "modules/src/instance.rs",
     "modules/src/contract.rs",
     "modules/src/lanes.rs",
     "modules/src/rig.rs",

@@ -5,7 +5,7 @@ use std::f64::consts::{PI, TAU};
 use rustfft::{FftPlanner, num_complex::Complex};
 
 use crate::catalog::{Level, Width};
-use crate::contract::Health;
+use crate::instance::Health;
 use crate::rig::Rig;
 
 type C = Complex<f64>;

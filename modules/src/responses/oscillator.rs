@@ -6,7 +6,7 @@
 use std::f64::consts::{PI, TAU};
 
 use crate::catalog::{Level, Width};
-use crate::contract::Health;
+use crate::instance::Health;
 use crate::rig::Rig;
 use crate::spectrum::{Spectrum, cents_off, decibels, mean, rms};
 

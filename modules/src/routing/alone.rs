@@ -12,7 +12,7 @@ use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
 /// How many voices can be by themselves at a time.
 pub const ALONE: usize = 2;
 
-/// Sums voices that are by themselves into a mono block: as [`sum_lanes`] if all other lanes were 0.
+/// Sums voices that are by themselves into a mono block: as [`super::sum_lanes`] if all other lanes were 0.
 /// Gives the peak of each.
 ///
 /// Realtime safety: yes.

@@ -45,7 +45,7 @@ pub struct Cables<'a> {
 impl Cables<'_> {
     /// The frames that have to be made: those of the span, or but the first where no term moves.
     #[inline(always)]
-    fn to_make(&self) -> Span {
+    fn frames_made(&self) -> Span {
         let stands = matches!(self.ramp, Ramp::Arrived)
             && self.span.first == 0
             && self.terms.iter().all(|term| term.still);
@@ -242,7 +242,7 @@ pub unsafe fn mix(level: Level, layout: Layout, cables: &Cables<'_>) -> Operand 
         V::vectorize(
             #[inline(always)]
             move || {
-                let made = cables.to_make();
+                let made = cables.frames_made();
                 // SAFETY: passed on to the caller of `mix`.
                 unsafe {
                     let to = cables.blocks.write::<V>(layout.place::<V>(cables.to), made);
@@ -289,7 +289,7 @@ pub unsafe fn modulate(
             #[inline(always)]
             move || {
                 let made = match travel {
-                    Travel::Still(_) => cables.to_make(),
+                    Travel::Still(_) => cables.frames_made(),
                     Travel::Moving(_) => cables.span,
                 };
                 // SAFETY: passed on to the caller of `modulate`.
@@ -311,10 +311,7 @@ pub unsafe fn modulate(
                     }
                     Travel::Moving(travels) => {
                         let travels = travels.get(cables.span.first..).unwrap_or_default();
-                        let eights = travels.as_chunks().0.iter().map(
-                            #[inline(always)]
-                            |eight| load::<V::Wide>(eight),
-                        );
+                        let eights = travels.as_chunks().0.iter().map(load::<V::Wide>);
                         let one_by_one = match V::COUNT {
                             1 => to.len() / 8 * 8,
                             _ => 0,
