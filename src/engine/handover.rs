@@ -7,7 +7,8 @@ use crossbeam_utils::atomic::AtomicCell;
 use rtrb::{Consumer, Producer, PushError, RingBuffer};
 
 use super::Player;
-use super::plan::{Place, Share};
+use super::moves::Share;
+use super::plan::Place;
 use super::replace::Replacement;
 use super::splice::Splice;
 use crate::patch::ModuleKey;

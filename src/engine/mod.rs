@@ -11,6 +11,7 @@ mod faults;
 mod graph;
 pub mod handover;
 mod loads;
+mod moves;
 mod params;
 mod plan;
 mod player;

@@ -10,8 +10,9 @@ use weft_modules::{Cx, MAX_FRAMES, NoteEvent, NoteKind, Voicing};
 use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Target, Unit};
 use super::loads::LoadBoard;
+use super::moves::Move;
 use super::params::Changes;
-use super::plan::{Move, Plan};
+use super::plan::Plan;
 use super::splice::smootherstep;
 use super::voices::NoteQueue;
 

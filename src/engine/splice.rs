@@ -7,8 +7,9 @@ use weft_modules::{MAX_FRAMES, Voicing};
 use super::compile::{Fresh, Recipe, places};
 use super::graph::{Fade, Graph, Node, Target, Unit, Wire};
 use super::loads::LoadBoard;
+use super::moves::{Move, Share};
 use super::params::Changes;
-use super::plan::{Move, Place, Plan, Share};
+use super::plan::{Place, Plan};
 use crate::patch::ModuleKey;
 
 /// Two plans: the union, which runs while cables fade, and what runs after.

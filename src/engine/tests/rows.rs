@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::faults::Fault;
-use crate::engine::plan::Move;
+use crate::engine::moves::Move;
 use weft_modules::{AnyInstance, Cx, Health, Instance, Io, Porter, Width};
 
 /// Four modules of a kind side by side.

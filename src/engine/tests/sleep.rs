@@ -1,7 +1,8 @@
 //! Modules sleep while no voice sounds, and nobody hears that they do.
 
 use super::*;
-use crate::engine::plan::{Move, Node, pending};
+use crate::engine::moves::Move;
+use crate::engine::plan::{Node, pending};
 
 /// A synth whose voices an envelope opens. `more` are further cables.
 fn synth(voices: u32, more: &str) -> String {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::engine::faults::Fault;
-use crate::engine::plan::Move;
+use crate::engine::moves::Move;
 use crate::engine::plan::Range;
 use weft_modules::{AnyInstance, Cx, Health, Instance, Io, MAX_FRAMES, Porter};
 
