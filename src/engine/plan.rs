@@ -140,9 +140,9 @@ impl Tables {
         }
     }
 
-    /// Whether a node that keeps its cables need not have them laid again.
+    /// Whether the cables of a node that keeps them are laid and stand still, and need not be laid again.
     #[inline(always)]
-    pub(super) fn stands(&self, node: usize) -> bool {
+    pub(super) fn are_laid(&self, node: usize) -> bool {
         self.standing.get(node).is_some_and(|frames| *frames > 0)
     }
 

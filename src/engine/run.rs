@@ -303,6 +303,7 @@ impl Call<'_> {
         onto: &mut [&mut [f32]; 2],
     ) -> bool {
         let form = self.form(step.sleeper);
+        // What most steps are, and so without the long way round.
         if let (Act::Run(nodes), Form::Together) = (&step.act, form) {
             return self.run_nodes(*nodes, cx, span);
         }
@@ -319,7 +320,7 @@ impl Call<'_> {
         true
     }
 
-    /// As [`Call::step`], of one that does not sleep.
+    /// As [`Call::step`], of one that does not sleep and is more than to run modules with all lanes side by side.
     // A call of its own: of a patch that sleeps most steps are left out, and should cost nothing.
     #[inline(never)]
     fn act(
@@ -331,10 +332,11 @@ impl Call<'_> {
         onto: &mut [&mut [f32]; 2],
     ) -> bool {
         match &step.act {
-            Act::Run(nodes) => match form.soloists() {
-                None => return self.run_nodes(*nodes, cx, span),
-                Some(soloists) => self.run_solo(*nodes, soloists, cx, span),
-            },
+            Act::Run(nodes) => {
+                if let Some(soloists) = form.soloists() {
+                    self.run_solo(*nodes, soloists, cx, span);
+                }
+            }
             Act::TakeTurns(nodes) => self.take_turns(*nodes, cx, span),
             Act::Spread { width, from, to } => {
                 if let Some(soloists) = form.soloists() {
@@ -569,7 +571,7 @@ impl Call<'_> {
             return false;
         };
         let health = if !member.seat.pending.has(pending::UNUSUAL) {
-            if member.seat.pending.has(pending::CABLED) && !self.tables.stands(index) {
+            if member.seat.pending.has(pending::CABLED) && !self.tables.are_laid(index) {
                 member.lay_cables(index, &self.around, self.tables, span);
             }
             member.process(&self.around, self.tables, cx, span)

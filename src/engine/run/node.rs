@@ -49,7 +49,7 @@ impl Member<'_> {
         } else if self.seat.pending.has(pending::MOVING) {
             self.sum_cables(around, tables, span);
             return self.render_params(around, tables, span.frames);
-        } else if !tables.stands(index) {
+        } else if !tables.are_laid(index) {
             self.lay_cables(index, around, tables, span);
         }
         false
