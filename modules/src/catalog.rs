@@ -15,7 +15,7 @@ pub(crate) enum Set {
     Baseline,
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    /// Sixteen voices in one register; fewer run on AVX2. The sound is that of AVX2 to the last bit.
+    /// Sixteen floats in one register, and twice as many registers. The sound is that of AVX2 to the last bit.
     #[cfg(target_arch = "x86_64")]
     Avx512,
 }
@@ -50,16 +50,6 @@ impl Level {
             .take(best.unwrap_or(0) + 1)
             .map(Level)
             .collect()
-    }
-
-    /// Whether this width runs on code of its own at this level, and not on that of a plainer one.
-    #[cfg(test)]
-    pub(crate) fn has_its_own(self, width: Width) -> bool {
-        match self.0 {
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => width == Width::Sixteen,
-            _ => true,
-        }
     }
 
     /// The name of the instruction set.
@@ -185,51 +175,46 @@ where
     AnyInstance::new(Erased::<M, V, I, P, O>::new(M::new(setup)))
 }
 
+/// Runs an expression in which a type stands for the instruction set of a level.
+macro_rules! with_set {
+    ($level:expr, $set:ident => $run:expr) => {
+        match $level.0 {
+            $crate::catalog::Set::Baseline => {
+                type $set = $crate::lanes::Baseline;
+                $run
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::catalog::Set::Avx2 => {
+                type $set = $crate::lanes::Avx2;
+                $run
+            }
+            #[cfg(target_arch = "x86_64")]
+            $crate::catalog::Set::Avx512 => {
+                type $set = $crate::lanes::Avx512;
+                $run
+            }
+        }
+    };
+}
+pub(crate) use with_set;
+
 /// Makes an instance for a level and width; `mono` types are made for no other width, which saves
 /// most of their machine code.
 macro_rules! instance {
     ($type:ident, $level:expr, $width:expr, $setup:expr) => {{
-        use $crate::catalog::{Set, Width, erase};
-        use $crate::lanes::{Baseline, Eight, Mono, Sixteen};
-        match ($level.0, $width) {
-            (Set::Baseline, Width::One) => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
-            (Set::Baseline, Width::Eight) => erase::<_, $type<Eight<Baseline>>, _, _, _>($setup),
-            (Set::Baseline, Width::Sixteen) => {
-                erase::<_, $type<Sixteen<Baseline>>, _, _, _>($setup)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2 | Set::Avx512, Width::One) => {
-                erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2 | Set::Avx512, Width::Eight) => {
-                erase::<_, $type<Eight<$crate::lanes::Avx2>>, _, _, _>($setup)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Sixteen) => {
-                erase::<_, $type<Sixteen<$crate::lanes::Avx2>>, _, _, _>($setup)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx512, Width::Sixteen) => {
-                erase::<_, $type<Sixteen<$crate::lanes::Avx512>>, _, _, _>($setup)
-            }
-        }
+        use $crate::catalog::{Width, erase, with_set};
+        use $crate::lanes::{Eight, Mono, Sixteen};
+        with_set!($level, S => match $width {
+            Width::One => erase::<_, $type<Mono<S>>, _, _, _>($setup),
+            Width::Eight => erase::<_, $type<Eight<S>>, _, _, _>($setup),
+            Width::Sixteen => erase::<_, $type<Sixteen<S>>, _, _, _>($setup),
+        })
     }};
     ($type:ident, $level:expr, $width:expr, $setup:expr, mono) => {{
-        use $crate::catalog::{Set, erase};
-        use $crate::lanes::{Baseline, Mono};
-        debug_assert_eq!(
-            $width,
-            $crate::catalog::Width::One,
-            "this module is never poly"
-        );
-        match $level.0 {
-            Set::Baseline => erase::<_, $type<Mono<Baseline>>, _, _, _>($setup),
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 | Set::Avx512 => {
-                erase::<_, $type<Mono<$crate::lanes::Avx2>>, _, _, _>($setup)
-            }
-        }
+        use $crate::catalog::{Width, erase, with_set};
+        use $crate::lanes::Mono;
+        debug_assert_eq!($width, Width::One, "this module is never poly");
+        with_set!($level, S => erase::<_, $type<Mono<S>>, _, _, _>($setup))
     }};
 }
 pub(crate) use instance;

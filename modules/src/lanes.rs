@@ -25,14 +25,14 @@ pub trait InstructionSet: Simd {
     /// Lane types of a set are only made by instances which the catalog created after it had
     /// checked the processor, so this is never reached on a lesser one.
     fn proof() -> Self;
-    /// See [`Halves::transpose_halves`].
+    /// Each half of two vectors interleaved: what is first of the halves, and what is last.
     #[inline(always)]
-    fn transpose_halves(self, [one, two, three, four]: [f32x8<Self>; 4]) -> [f32x8<Self>; 4] {
-        let ((a, e), (b, f)) = (one.split(), two.split());
-        let ((c, g), (d, h)) = (three.split(), four.split());
-        let [a, b, c, d] = transpose([a, b, c, d]);
-        let [e, f, g, h] = transpose([e, f, g, h]);
-        [a.combine(e), b.combine(f), c.combine(g), d.combine(h)]
+    fn interleave_halves(self, one: f32x8<Self>, other: f32x8<Self>) -> [f32x8<Self>; 2] {
+        let ((a, b), (c, d)) = (one.split(), other.split());
+        [
+            a.zip_low(c).combine(b.zip_low(d)),
+            a.zip_high(c).combine(b.zip_high(d)),
+        ]
     }
 }
 
@@ -64,6 +64,32 @@ mod sets {
     use fearless_simd::prelude::*;
     use fearless_simd::x86::{Avx2, Avx512, Sse2};
 
+    /// By the instructions that do so, which have no name beyond these sets.
+    macro_rules! interleaves_halves {
+        ($set:ident) => {
+            #[inline(always)]
+            fn interleave_halves(self, one: f32x8<Self>, other: f32x8<Self>) -> [f32x8<Self>; 2] {
+                fearless_simd::kernel!(
+                    #[inline(always)]
+                    fn low(set: $set, one: __m256, other: __m256) -> __m256 {
+                        _mm256_unpacklo_ps(one, other)
+                    }
+                );
+                fearless_simd::kernel!(
+                    #[inline(always)]
+                    fn high(set: $set, one: __m256, other: __m256) -> __m256 {
+                        _mm256_unpackhi_ps(one, other)
+                    }
+                );
+                let [one, other] = [one.into(), other.into()];
+                [
+                    low(self, one, other).simd_into(self),
+                    high(self, one, other).simd_into(self),
+                ]
+            }
+        };
+    }
+
     impl InstructionSet for Sse2 {
         const FUSED: bool = false;
         #[inline(always)]
@@ -81,31 +107,7 @@ mod sets {
             // set, and it does so only for a `Level` that detection returned.
             unsafe { Avx2::assume_supported() }
         }
-        #[inline(always)]
-        fn transpose_halves(self, [a, b, c, d]: [f32x8<Self>; 4]) -> [f32x8<Self>; 4] {
-            // Instructions that interleave within each half have no name beyond this set.
-            fearless_simd::kernel!(
-                #[inline(always)]
-                fn low(avx2: Avx2, one: __m256, other: __m256) -> __m256 {
-                    _mm256_unpacklo_ps(one, other)
-                }
-            );
-            fearless_simd::kernel!(
-                #[inline(always)]
-                fn high(avx2: Avx2, one: __m256, other: __m256) -> __m256 {
-                    _mm256_unpackhi_ps(one, other)
-                }
-            );
-            let [a, b, c, d] = [a.into(), b.into(), c.into(), d.into()];
-            let (low_even, high_even) = (low(self, a, c), high(self, a, c));
-            let (low_odd, high_odd) = (low(self, b, d), high(self, b, d));
-            [
-                low(self, low_even, low_odd).simd_into(self),
-                high(self, low_even, low_odd).simd_into(self),
-                low(self, high_even, high_odd).simd_into(self),
-                high(self, high_even, high_odd).simd_into(self),
-            ]
-        }
+        interleaves_halves!(Avx2);
     }
 
     impl InstructionSet for Avx512 {
@@ -115,6 +117,7 @@ mod sets {
             // SAFETY: as for `Avx2`.
             unsafe { Avx512::assume_supported() }
         }
+        interleaves_halves!(Avx512);
     }
 }
 
@@ -832,7 +835,11 @@ wide_lanes!(
 impl<S: InstructionSet> Halves for Eight<S> {
     #[inline(always)]
     fn transpose_halves([a, b, c, d]: [Self; 4]) -> [Self; 4] {
-        let [a, b, c, d] = S::proof().transpose_halves([a.0, b.0, c.0, d.0]);
+        let set = S::proof();
+        let [low_even, high_even] = set.interleave_halves(a.0, c.0);
+        let [low_odd, high_odd] = set.interleave_halves(b.0, d.0);
+        let [a, b] = set.interleave_halves(low_even, low_odd);
+        let [c, d] = set.interleave_halves(high_even, high_odd);
         [Eight(a), Eight(b), Eight(c), Eight(d)]
     }
 }
@@ -902,8 +909,14 @@ mod tests {
         }
         check::<Eight<Baseline>>();
         #[cfg(target_arch = "x86_64")]
-        if fearless_simd::Level::new().as_avx2().is_some() {
-            check::<Eight<Avx2>>();
+        {
+            let level = fearless_simd::Level::new();
+            if level.as_avx2().is_some() {
+                check::<Eight<Avx2>>();
+            }
+            if level.as_avx512().is_some() {
+                check::<Eight<Avx512>>();
+            }
         }
     }
 }

@@ -9,11 +9,9 @@ mod knobs;
 mod late;
 
 use crate::blocks::{BlockIndex, Blocks, Operand, Span};
-use crate::catalog::{Level, Set, Width};
+use crate::catalog::{Level, Width};
 use crate::contract::{MAX_FRAMES, MAX_LANES, QUIET};
 use crate::kit::math::peak as loudest;
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::{Avx2, Avx512};
 use crate::lanes::{Baseline, Eight, LaneMask, Lanes, Mono, Sixteen};
 
 pub use self::alone::{ALONE, part, sum_alone};
@@ -81,19 +79,11 @@ impl Layout {
 /// Calls a function generic over lanes with the lane type of a level and width.
 macro_rules! with_lanes {
     ($level:expr, $width:expr, $function:ident($($argument:expr),*)) => {
-        match ($level.0, $width) {
-            (Set::Baseline, Width::One) => $function::<Mono<Baseline>>($($argument),*),
-            (Set::Baseline, Width::Eight) => $function::<Eight<Baseline>>($($argument),*),
-            (Set::Baseline, Width::Sixteen) => $function::<Sixteen<Baseline>>($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2 | Set::Avx512, Width::One) => $function::<Mono<Avx2>>($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2 | Set::Avx512, Width::Eight) => $function::<Eight<Avx2>>($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx2, Width::Sixteen) => $function::<Sixteen<Avx2>>($($argument),*),
-            #[cfg(target_arch = "x86_64")]
-            (Set::Avx512, Width::Sixteen) => $function::<Sixteen<Avx512>>($($argument),*),
-        }
+        $crate::catalog::with_set!($level, S => match $width {
+            $crate::catalog::Width::One => $function::<$crate::lanes::Mono<S>>($($argument),*),
+            $crate::catalog::Width::Eight => $function::<$crate::lanes::Eight<S>>($($argument),*),
+            $crate::catalog::Width::Sixteen => $function::<$crate::lanes::Sixteen<S>>($($argument),*),
+        })
     };
 }
 

@@ -2,12 +2,10 @@
 
 use super::{Narrow, with_lanes};
 use crate::blocks::{BlockIndex, Blocks, Span};
-use crate::catalog::{Level, Set, Width};
+use crate::catalog::{Level, Width};
 use crate::contract::MAX_FRAMES;
 use crate::kit::math::peak as loudest;
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::{Avx2, Avx512};
-use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
+use crate::lanes::{Baseline, Eight, Lanes, Sixteen};
 
 /// How many voices can be by themselves at a time.
 pub const ALONE: usize = 2;

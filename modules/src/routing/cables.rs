@@ -5,12 +5,10 @@ use core::iter::repeat;
 use super::knobs::{Shape, Travel};
 use super::{Layout, Narrow, Ramp, mono, with_lanes};
 use crate::blocks::{BlockIndex, Blocks, Operand, Span};
-use crate::catalog::{Level, Set, Width};
+use crate::catalog::Level;
 use crate::contract::{EIGHTS, MAX_FRAMES};
 use crate::kit::eight::{load, set_wide, wide};
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::{Avx2, Avx512};
-use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
+use crate::lanes::Lanes;
 
 /// One cable's share in a sum.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -335,6 +333,7 @@ pub unsafe fn modulate(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Width;
 
     #[test]
     fn a_whole_block_is_summed_as_its_parts_are() {

@@ -2,13 +2,11 @@
 
 use super::{Layout, Narrow, with_lanes};
 use crate::blocks::{BlockIndex, Blocks, Span};
-use crate::catalog::{Level, Set, Width};
+use crate::catalog::{Level, Width, with_set};
 use crate::contract::{MAX_FRAMES, MAX_LANES};
 use crate::kit::eight::{load, set_wide, store, wide};
 use crate::kit::math::exp2_within;
-#[cfg(target_arch = "x86_64")]
-use crate::lanes::{Avx2, Avx512};
-use crate::lanes::{Baseline, Eight, Lanes, Mono, Sixteen};
+use crate::lanes::{Lanes, Sixteen};
 use crate::spec::{Curve, ParamSpec};
 
 /// Where a knob stands in the frames of a call, 0..1.
@@ -380,13 +378,7 @@ pub unsafe fn follow(
     unsafe {
         if layout.width == Width::One {
             let to = to.stretch(layout.voice as usize);
-            match level.0 {
-                Set::Baseline => alone::<Sixteen<Baseline>>(blocks, how, knob, to, frames),
-                #[cfg(target_arch = "x86_64")]
-                Set::Avx2 => alone::<Sixteen<Avx2>>(blocks, how, knob, to, frames),
-                #[cfg(target_arch = "x86_64")]
-                Set::Avx512 => alone::<Sixteen<Avx512>>(blocks, how, knob, to, frames),
-            }
+            with_set!(level, S => alone::<Sixteen<S>>(blocks, how, knob, to, frames))
         } else {
             with_lanes!(level, layout.width, spread(blocks, how, knob, to, frames))
         }
@@ -421,6 +413,7 @@ pub unsafe fn write(level: Level, layout: Layout, blocks: &Blocks, values: &[f32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lanes::Baseline;
 
     #[test]
     fn no_param_has_more_octaves_than_its_curve_takes() {
