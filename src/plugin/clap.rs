@@ -617,4 +617,6 @@ pub static clap_entry: clap_plugin_entry = clap_plugin_entry {
 };
 
 #[cfg(test)]
+mod rig;
+#[cfg(test)]
 mod tests;
