@@ -2,7 +2,7 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use weft::patch::{Changed, Edit, History, ParamRef, Patch, Reach};
+use weft::patch::{Changed, History, ParamRef, Patch, Reach};
 
 use crate::dice::{Dice, some_edit, some_number, some_param};
 use crate::rig::{Image, image, read};
