@@ -233,19 +233,10 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         &mut self,
         cx: &Cx<'_>,
         inputs: In<'_, V, 2>,
-        [
-            attack,
-            decay,
-            sustain,
-            release,
-            attack_curve,
-            decay_curve,
-            mode,
-        ]: In<'_, V, 7>,
+        [attack, decay, sustain, others @ ..]: In<'_, V, 7>,
         outputs: Out<'_, V, 2>,
     ) {
-        let others = [attack, decay, release, attack_curve, decay_curve, mode];
-        self.run(cx, inputs, others, sustain, outputs);
+        self.run(cx, inputs, [attack, decay], sustain, others, outputs);
     }
 
     #[inline(always)]
@@ -253,27 +244,13 @@ impl<V: Lanes> Module<V, 2, 7, 2> for Adsr<V> {
         &mut self,
         cx: &Cx<'_>,
         inputs: In<'_, V, 2>,
-        [
-            attack,
-            decay,
-            sustain,
-            release,
-            attack_curve,
-            decay_curve,
-            mode,
-        ]: Knobs<'_, V, 7>,
+        [attack, decay, sustain, others @ ..]: Knobs<'_, V, 7>,
         outputs: Out<'_, V, 2>,
     ) {
-        let others = [
-            attack.apart(),
-            decay.apart(),
-            release.apart(),
-            attack_curve.apart(),
-            decay_curve.apart(),
-            mode.apart(),
-        ];
+        let rise_and_fall = [attack.apart(), decay.apart()];
+        let others = others.map(Knob::apart);
         if let Knob::Shared(sustain) = sustain {
-            self.run(cx, inputs, others, sustain, outputs);
+            self.run(cx, inputs, rise_and_fall, sustain, others, outputs);
         }
     }
 }
@@ -284,8 +261,9 @@ impl<V: Lanes> Adsr<V> {
         &mut self,
         cx: &Cx<'_>,
         [gate, retrigger]: In<'_, V, 2>,
-        [attack, decay, release, attack_curve, decay_curve, mode]: In<'_, V, 6>,
+        [attack, decay]: In<'_, V, 2>,
         sustain: impl Target<V>,
+        [release, attack_curve, decay_curve, mode]: In<'_, V, 4>,
         [out, end]: Out<'_, V, 2>,
     ) {
         self.still = 0;

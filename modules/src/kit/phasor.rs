@@ -5,6 +5,7 @@
 
 mod gliding;
 mod moving;
+pub mod sheet;
 mod steady;
 
 use crate::MAX_FRAMES;

@@ -2,11 +2,11 @@
 
 use crate::contract::{Cx, In, Knob, Knobs, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Gliding, Moving, Pass, Phasor, Steady};
+use crate::kit::phasor::{Controls, Gliding, Moving, Pass, Phasor, Steady, sheet};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase};
+use crate::spec::{Category, Spec, Voicing};
 
 /// The second output in the spec.
 const SYNC: usize = 1;
@@ -29,28 +29,16 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
         voicing: Voicing::PerVoice,
         doc: "A bright wave with all harmonics, free of aliases.",
         inputs: [
-            modulation("fm", "Linear frequency modulation."),
-            audio("sync", "Restarts the wave at every rise through 0."),
+            sheet::FM,
+            sheet::SYNC,
         ],
         params: [
-            octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
-            cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
-            phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number(
-                "fm-depth",
-                0.0,
-                8.0,
-                1.0,
-                "How far fm bends the frequency: 1 is up to twice, down to 0.",
-            ),
+            sheet::PITCH,
+            sheet::FINE,
+            sheet::START,
+            sheet::FM_DEPTH,
         ],
-        outputs: [
-            audio("out", "The wave."),
-            audio(
-                "sync",
-                "Rises through 0 once a cycle, to sync another oscillator.",
-            ),
-        ],
+        outputs: sheet::OUTPUTS,
     };
 
     const SHARES: u32 = 1 << FINE;
@@ -167,39 +155,20 @@ impl<V: Lanes> Saw<V> {
     }
 
     #[inline(always)]
-    fn jump(&mut self, passes: &[(usize, Pass)]) {
-        for (lane, pass) in passes {
-            self.breaks
-                .jump(pass.frame, *lane, pass.age, -2.0 * pass.direction);
-        }
-    }
-
-    #[inline(always)]
     fn draw_steady(&mut self, steady: Steady<V>, out: &mut [V]) {
         self.start(steady.first, steady.before, steady.step);
-        // Found first and drawn then, so that neither waits for the other.
-        let mut found = [(0, Pass::default()); FOUND];
-        let mut count = 0;
+        let mut found = Found::none();
         each(
             steady.may_pass(V::Bits::splat(0), out.len()),
             #[inline(always)]
             |lane| {
                 let mut passes = steady.passes(lane, 0);
                 while let Some(pass) = passes.next(out.len()) {
-                    if V::COUNT == 1 {
-                        self.jump(&[(lane, pass)]);
-                        continue;
-                    }
-                    found[count] = (lane, pass);
-                    count += 1;
-                    if count == FOUND {
-                        self.jump(&found);
-                        count = 0;
-                    }
+                    found.add(lane, pass, &mut self.breaks);
                 }
             },
         );
-        self.jump(&found[..count]);
+        found.jump(&mut self.breaks);
         let delay = self.breaks.delay();
         self.breaks.draw(
             out,
@@ -233,23 +202,15 @@ impl<V: Lanes> Saw<V> {
     /// Draws over the phases that lie in its place.
     #[inline(always)]
     fn draw_gliding(&mut self, glide: &Gliding<V>, out: &mut [V]) {
-        let mut found = [(0, Pass::default()); FOUND];
-        let mut count = 0;
+        let mut found = Found::none();
         for lane in 0..V::COUNT {
             each(
                 glide.lane_breaks(lane),
                 #[inline(always)]
-                |frame| {
-                    found[count] = (lane, glide.pass(out, frame, lane));
-                    count += 1;
-                    if count == FOUND {
-                        self.jump(&found);
-                        count = 0;
-                    }
-                },
+                |frame| found.add(lane, glide.pass(out, frame, lane), &mut self.breaks),
             );
         }
-        self.jump(&found[..count]);
+        found.jump(&mut self.breaks);
         let delay = self.breaks.delay();
         self.breaks.draw_over(
             out,
@@ -262,24 +223,15 @@ impl<V: Lanes> Saw<V> {
     /// The breaks of a call in which the phase passes whole turns at most.
     #[inline(always)]
     fn break_at_turns(&mut self) {
-        let mut found = [(0, Pass::default()); FOUND];
-        let mut count = 0;
+        let mut found = Found::none();
         for lane in 0..V::COUNT {
             each(
                 self.moving.lane_breaks(lane),
                 #[inline(always)]
-                |frame| {
-                    let pass = self.moving.pass(frame, lane);
-                    found[count] = (lane, pass);
-                    count += 1;
-                    if count == FOUND {
-                        self.jump(&found);
-                        count = 0;
-                    }
-                },
+                |frame| found.add(lane, self.moving.pass(frame, lane), &mut self.breaks),
             );
         }
-        self.jump(&found[..count]);
+        found.jump(&mut self.breaks);
     }
 
     /// The breaks of a call in which anything may happen.
@@ -319,8 +271,53 @@ impl<V: Lanes> Saw<V> {
     }
 }
 
+/// Passed turns of many voices, which are found first and drawn then, so that neither waits for the other.
+struct Found {
+    /// The lane of each, and when it was.
+    passes: [(usize, Pass); FOUND],
+    count: usize,
+}
+
 /// How many passed turns are found before they are drawn.
 const FOUND: usize = 16;
+
+impl Found {
+    #[inline(always)]
+    fn none() -> Self {
+        Found {
+            passes: [(0, Pass::default()); FOUND],
+            count: 0,
+        }
+    }
+
+    /// Keeps one, or draws it at once where there are few.
+    #[inline(always)]
+    fn add<V: Lanes>(&mut self, lane: usize, pass: Pass, breaks: &mut Breaks<V>) {
+        if V::COUNT == 1 {
+            return jump(breaks, lane, pass);
+        }
+        self.passes[self.count] = (lane, pass);
+        self.count += 1;
+        if self.count == FOUND {
+            self.jump(breaks);
+        }
+    }
+
+    /// Draws all that were found.
+    #[inline(always)]
+    fn jump<V: Lanes>(&mut self, breaks: &mut Breaks<V>) {
+        for (lane, pass) in &self.passes[..self.count] {
+            jump(breaks, *lane, *pass);
+        }
+        self.count = 0;
+    }
+}
+
+/// Draws the jump at a passed turn.
+#[inline(always)]
+fn jump<V: Lanes>(breaks: &mut Breaks<V>, lane: usize, pass: Pass) {
+    breaks.jump(pass.frame, lane, pass.age, -2.0 * pass.direction);
+}
 
 /// What one step of a phase adds to a wave that spans 2.
 const UNIT: f32 = 1.0 / 2_147_483_648.0;

@@ -5,14 +5,12 @@ use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
 use crate::kit::eight::{ramp, set_wide, wide, wide_bits};
 use crate::kit::math::{minus_cos_of_phase, minus_cos_within_a_turn, round};
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, sheet};
 use crate::kit::settled::{differ, settled};
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{
-    Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
-};
+use crate::spec::{Category, Spec, Voicing, modulation, number, unit};
 
 /// The second output in the spec.
 const SYNC: usize = 1;
@@ -44,19 +42,13 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
         inputs: [
             modulation("fm", "Linear frequency modulation, through zero."),
             modulation("phase-mod", "Shifts the phase."),
-            audio("sync", "Restarts the wave at every rise through 0."),
+            sheet::SYNC,
         ],
         params: [
-            octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
-            cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
-            phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number(
-                "fm-depth",
-                0.0,
-                8.0,
-                1.0,
-                "How far fm bends the frequency: 1 is up to twice, down to 0.",
-            ),
+            sheet::PITCH,
+            sheet::FINE,
+            sheet::START,
+            sheet::FM_DEPTH,
             number(
                 "phase-mod-depth",
                 0.0,
@@ -72,13 +64,7 @@ impl<V: Lanes> Module<V, 3, 6, 2> for Sine<V> {
                 "How far the wave shifts its own phase: from a sine to a rough saw.",
             ),
         ],
-        outputs: [
-            audio("out", "The wave."),
-            audio(
-                "sync",
-                "Rises through 0 once a cycle, to sync another oscillator.",
-            ),
-        ],
+        outputs: sheet::OUTPUTS,
     };
 
     fn new(setup: &Setup) -> Self {

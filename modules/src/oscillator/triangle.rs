@@ -3,14 +3,12 @@
 use crate::MAX_FRAMES;
 use crate::contract::{Cx, In, Module, Out, Setup, Signal};
 use crate::kit::crossing::each;
-use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed};
+use crate::kit::phasor::{Controls, Moving, Phasor, Steady, passed, sheet};
 use crate::kit::settled::settled;
 use crate::kit::step::Breaks;
 use crate::lanes::{LaneBits, LaneMask, Lanes};
 use crate::porter::Porter;
-use crate::spec::{
-    Category, Spec, Voicing, audio, cents, modulation, number, octaves, phase, unit,
-};
+use crate::spec::{Category, Spec, Voicing, unit};
 
 /// The second output in the spec.
 const SYNC: usize = 1;
@@ -43,12 +41,12 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
         voicing: Voicing::PerVoice,
         doc: "A mellow wave with odd harmonics; leaning, it turns into a saw.",
         inputs: [
-            modulation("fm", "Linear frequency modulation."),
-            audio("sync", "Restarts the wave at every rise through 0."),
+            sheet::FM,
+            sheet::SYNC,
         ],
         params: [
-            octaves("pitch", -6.0, 6.0, 0.0, "Pitch in octaves from middle C."),
-            cents("fine", -100.0, 100.0, 0.0, "Fine tuning."),
+            sheet::PITCH,
+            sheet::FINE,
             unit(
                 "symmetry",
                 0.01,
@@ -56,22 +54,10 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
                 0.5,
                 "How much of the cycle the wave rises; 99 % is all but a saw.",
             ),
-            phase("phase", 0.0, "Where in its cycle the wave starts."),
-            number(
-                "fm-depth",
-                0.0,
-                8.0,
-                1.0,
-                "How far fm bends the frequency: 1 is up to twice, down to 0.",
-            ),
+            sheet::START,
+            sheet::FM_DEPTH,
         ],
-        outputs: [
-            audio("out", "The wave."),
-            audio(
-                "sync",
-                "Rises through 0 once a cycle, to sync another oscillator.",
-            ),
-        ],
+        outputs: sheet::OUTPUTS,
     };
 
     fn new(setup: &Setup) -> Self {
