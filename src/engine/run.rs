@@ -1,25 +1,22 @@
 //! Runs the steps of a plan for one call.
 
+mod feedback;
 mod node;
+mod nodes;
 mod solo;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 use weft_modules::routing::{self, Cables, Layout, Ramp, Term};
-use weft_modules::{
-    AnyInstance, BlockIndex, Blocks, Cx, Health, Level, MAX_FRAMES, NoteEvent, Operand, Pending,
-    Room, Span, TURN, Wanted, Width,
-};
+use weft_modules::{BlockIndex, Blocks, Cx, Level, MAX_FRAMES, Operand, Room, Span, Wanted, Width};
 
 use self::node::Member;
 use super::faults::{Fault, FaultBoard};
 use super::loads::Meter;
-use super::params::{Changes, Motion, Param};
+use super::params::{Changes, Param};
 use super::plan::{
-    Act, Cast, Form, HushIndex, Late, Loop, Mix, Node, Place, Plan, Range, Rest, Sleeper, Step,
-    Tables, pending,
+    Act, Cast, Form, HushIndex, Mix, Node, Place, Plan, Range, Rest, Sleeper, Step, Tables, pending,
 };
 use super::solo::Soloists;
 use super::voices::{GRID, SILENT, VoiceLevels, louder};
@@ -494,257 +491,6 @@ impl Call<'_> {
                 *operand = Operand::Constant(param.plain());
             }
             seat.pending.set(pending::MOVING, moving);
-        }
-    }
-
-    /// Runs nodes one after the other, each for the whole span. Gives whether all of them rest.
-    #[inline(never)]
-    fn run_nodes(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) -> bool {
-        let mut index = nodes.start();
-        if self.again.is_some() || self.meter.is_some() {
-            match self.begin_unusually(nodes, cx, span) {
-                Some(first) => index = first,
-                None => return false,
-            }
-        }
-        let mut awake = 0;
-        let end = nodes.end().min(self.nodes.len());
-        while index < end {
-            self.running = index;
-            self.ran.set(0);
-            let Some(seat) = self.cast.seats.get(index) else {
-                break;
-            };
-            if seat.pending == Pending::NONE {
-                let seats = self.cast.seats.get(index..end).unwrap_or_default();
-                let instances = self.cast.instances.get_mut(index..end).unwrap_or_default();
-                // SAFETY: see above.
-                let ran = unsafe {
-                    let room = self.around.room(self.tables, span);
-                    AnyInstance::run(instances, seats, cx, &room, &self.ran)
-                };
-                awake += 1;
-                index += ran.count.max(1);
-                self.heed_last(index - 1, ran.health, span);
-            } else {
-                if self.tables.goes_on_standing(index, seat.pending, cx, span) {
-                    awake += 1;
-                } else {
-                    awake += usize::from(self.attend(index, cx, span));
-                }
-                index += 1;
-            }
-        }
-        self.running = NOBODY;
-        awake == 0
-    }
-
-    /// Where to begin among some nodes in a call that is not as most are, unless they have all run then.
-    #[cold]
-    fn begin_unusually(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) -> Option<usize> {
-        let again = self.again.take().filter(|index| nodes.has(*index));
-        let first = again.unwrap_or(nodes.start());
-        match self.meter {
-            Some(meter) => {
-                self.time_nodes(first..nodes.end(), meter, cx, span);
-                None
-            }
-            None => Some(first),
-        }
-    }
-
-    /// Takes in what the last of a row found.
-    #[inline(always)]
-    fn heed_last(&mut self, index: usize, health: Health, span: Span) {
-        let seat = self.cast.seats.get(index);
-        if seat.is_some_and(|seat| health != seat.health)
-            && let Some(mut member) = Member::of(index, self.nodes, self.cast)
-        {
-            member.heed(health, index, self.tables, self.faults, span);
-        }
-    }
-
-    /// Runs a node at which something is pending, unless it rests. Gives whether it does not.
-    #[inline(always)]
-    fn attend(&mut self, index: usize, cx: &mut Cx<'_>, span: Span) -> bool {
-        let Some(mut member) = Member::of(index, self.nodes, self.cast) else {
-            return false;
-        };
-        let health = if !member.seat.pending.has(pending::UNUSUAL) {
-            if member.seat.pending.has(pending::CABLED) && !self.tables.are_laid(index) {
-                member.lay_cables(index, &self.around, self.tables, span);
-            }
-            member.process(&self.around, self.tables, cx, span)
-        } else if member.rests_on(self.tables) {
-            member.fall_silent(&self.around, self.tables);
-            member.heed(Health::FINE, index, self.tables, self.faults, span);
-            return false;
-        } else {
-            member.run(index, &self.around, self.tables, cx, span)
-        };
-        member.heed(health, index, self.tables, self.faults, span);
-        true
-    }
-
-    /// As [`Call::run_nodes`], by the clock.
-    #[cold]
-    #[inline(never)]
-    fn time_nodes(
-        &mut self,
-        nodes: std::ops::Range<usize>,
-        meter: Meter<'_>,
-        cx: &mut Cx<'_>,
-        span: Span,
-    ) {
-        let known = self.meter.take();
-        for index in nodes {
-            let start = Instant::now();
-            self.run_nodes(Range::one(index as u32), cx, span);
-            meter.count(index, start);
-        }
-        self.meter = known;
-    }
-
-    /// Runs nodes a few frames at a time in turn.
-    fn take_turns(&mut self, nodes: Range, cx: &mut Cx<'_>, span: Span) {
-        let may = || {
-            let seats = nodes.of(&self.cast.seats).iter();
-            self.meter.is_none() && seats.map(|seat| seat.pending).all(|it| it == Pending::NONE)
-        };
-        if self.turn.is_none() && (self.again.is_some() || !may()) {
-            self.run_nodes(nodes, cx, span);
-            return;
-        }
-        let mut first = self.turn.unwrap_or(0);
-        while first < span.frames {
-            self.turn = Some(first);
-            let frames = TURN.min(span.frames - first);
-            let mut cx = Cx {
-                frames,
-                position: cx.position.wrapping_add(first as u64),
-                notes: &[],
-                audio_in: [&[]; 4],
-                ..*cx
-            };
-            let span = Span {
-                first: span.first + first,
-                frames,
-            };
-            self.run_nodes(nodes, &mut cx, span);
-            first += frames;
-        }
-        self.turn = None;
-    }
-
-    fn run_loop(&mut self, inner: &Loop, cx: &Cx<'_>) {
-        for node in &inner.nodes {
-            self.prepare(*node as usize, cx.frames);
-        }
-        for late in &inner.late {
-            self.resume(late);
-        }
-        for frame in 0..cx.frames {
-            let at = |event: &&NoteEvent| event.frame as usize == frame;
-            let first = cx
-                .notes
-                .iter()
-                .take_while(|event| (event.frame as usize) < frame)
-                .count();
-            let count = cx.notes.iter().skip(first).take_while(at).count();
-            let mut cx = Cx {
-                frames: 1,
-                position: cx.position.wrapping_add(frame as u64),
-                notes: cx.notes.get(first..first + count).unwrap_or_default(),
-                audio_in: cx
-                    .audio_in
-                    .map(|audio| audio.get(frame..).unwrap_or_default()),
-                ..*cx
-            };
-            for step in &inner.steps {
-                self.step(
-                    step,
-                    &mut cx,
-                    Span {
-                        first: frame,
-                        frames: 1,
-                    },
-                    &mut [&mut [], &mut []],
-                );
-            }
-            for late in &inner.late {
-                self.keep(late, frame);
-            }
-        }
-    }
-
-    /// Before a loop runs: takes the params of a node through the whole call.
-    fn prepare(&mut self, index: usize, frames: usize) {
-        let Some(Member {
-            node, seat, state, ..
-        }) = Member::of(index, self.nodes, self.cast)
-        else {
-            return;
-        };
-        if !seat.pending.has(pending::MOVING) && node.modulated.is_empty() {
-            return;
-        }
-        let mut moving = false;
-        let travels = node.travels.of_mut(&mut self.tables.travels);
-        let operands = node.params.of_mut(&mut self.tables.params);
-        let knobs = node.knobs.of(&self.tables.knobs);
-        let cables = node.modulated.of(&self.tables.mixes);
-        for (port, (((operand, param), travel), knob)) in operands
-            .iter_mut()
-            .zip(&mut state.params)
-            .zip(travels)
-            .zip(knobs)
-            .enumerate()
-        {
-            let mut exact = [f32::NAN; MAX_FRAMES];
-            let Around { level, changes, .. } = self.around;
-            let motion = param.advance(level, changes, frames, travel, &mut exact);
-            if let Some(cables) = cables.iter().find(|mix| mix.port as usize == port) {
-                if motion == Motion::Still {
-                    travel.fill(param.travel());
-                }
-                *operand = Operand::Block(cables.to);
-            } else if motion == Motion::Still {
-                *operand = Operand::Constant(param.plain());
-            } else {
-                let travel = travel.get_mut(..frames).unwrap_or_default();
-                param.write(&self.around, node.width, travel, &exact, *knob);
-                *operand = Operand::Block(*knob);
-                // What lies in a block now is handed over as a constant once it stands still.
-                moving = true;
-            }
-        }
-        seat.pending.set(pending::MOVING, moving);
-    }
-
-    /// Has the last frame of the call before ready for feedback cables.
-    fn resume(&self, late: &Late) {
-        let state = self.cast.state(late.node);
-        if let Some(frame) = state.and_then(|state| state.late.get(late.output as usize)) {
-            // SAFETY: see above.
-            unsafe { routing::resume(late.width, self.around.blocks, late.to, frame) };
-        }
-    }
-
-    /// Keeps a frame for feedback cables.
-    fn keep(&mut self, late: &Late, frame: usize) {
-        let state = self.cast.state_mut(late.node);
-        if let Some(kept) = state.and_then(|state| state.late.get_mut(late.output as usize)) {
-            // SAFETY: see above.
-            unsafe {
-                routing::keep(
-                    late.width,
-                    self.around.blocks,
-                    late.from,
-                    late.to,
-                    frame,
-                    kept,
-                )
-            };
         }
     }
 }
