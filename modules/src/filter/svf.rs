@@ -143,7 +143,6 @@ impl<V: Lanes> Svf<V> {
         self.held = Some(held);
         held
     }
-
 }
 
 impl<V: Lanes> Module<V, 2, 3, 5> for Svf<V> {

@@ -32,10 +32,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Pulse<V> {
         version: 1,
         voicing: Voicing::PerVoice,
         doc: "A square or narrower wave, free of aliases.",
-        inputs: [
-            sheet::FM,
-            sheet::SYNC,
-        ],
+        inputs: [sheet::FM, sheet::SYNC],
         params: [
             sheet::PITCH,
             sheet::FINE,

@@ -28,16 +28,8 @@ impl<V: Lanes> Module<V, 2, 4, 2> for Saw<V> {
         version: 1,
         voicing: Voicing::PerVoice,
         doc: "A bright wave with all harmonics, free of aliases.",
-        inputs: [
-            sheet::FM,
-            sheet::SYNC,
-        ],
-        params: [
-            sheet::PITCH,
-            sheet::FINE,
-            sheet::START,
-            sheet::FM_DEPTH,
-        ],
+        inputs: [sheet::FM, sheet::SYNC],
+        params: [sheet::PITCH, sheet::FINE, sheet::START, sheet::FM_DEPTH],
         outputs: sheet::OUTPUTS,
     };
 

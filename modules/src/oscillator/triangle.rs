@@ -40,10 +40,7 @@ impl<V: Lanes> Module<V, 2, 5, 2> for Triangle<V> {
         version: 1,
         voicing: Voicing::PerVoice,
         doc: "A mellow wave with odd harmonics; leaning, it turns into a saw.",
-        inputs: [
-            sheet::FM,
-            sheet::SYNC,
-        ],
+        inputs: [sheet::FM, sheet::SYNC],
         params: [
             sheet::PITCH,
             sheet::FINE,
