@@ -34,6 +34,17 @@ const HALF: usize = 32;
 /// The bit that tells a negative number.
 const SIGN: u32 = 1 << 31;
 
+/// The frames that have their bits in one lane of bits, and those after them, if there are any.
+// Not by `chunks_mut`, for which the processor divides.
+#[inline(always)]
+fn halves<T>(frames: &mut [T]) -> impl Iterator<Item = &mut [T]> {
+    let (first, second) = frames.split_at_mut(frames.len().min(HALF));
+    [first, second].into_iter().filter(
+        #[inline(always)]
+        |half| !half.is_empty(),
+    )
+}
+
 /// The ratio of frequencies that so many cents make, relative error below 1e-7 within ±100: Taylor's
 /// series, which is short so near to 0. The fine tuning mostly moves alone, and then the pitch's own
 /// power of 2 waits for nothing.

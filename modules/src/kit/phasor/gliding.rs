@@ -1,8 +1,8 @@
 //! A phase that glides alike in all lanes.
 
 use super::{
-    Controls, FASTEST, HALF, PHASES, Pass, Phasor, ROUNDING, SIGN, lane_breaks, modulation, passes,
-    tuning,
+    Controls, FASTEST, HALF, PHASES, Pass, Phasor, ROUNDING, SIGN, halves, lane_breaks, modulation,
+    passes, tuning,
 };
 use crate::MAX_FRAMES;
 use crate::contract::Shared;
@@ -122,7 +122,7 @@ impl<V: Lanes> Phasor<V> {
         let mut phase = *before;
         let sign = V::Bits::splat(SIGN);
         *breaks = [V::Bits::splat(0); 2];
-        let halves = phases.chunks_mut(HALF).zip(tunings.chunks(HALF));
+        let halves = halves(phases).zip(tunings.as_chunks::<HALF>().0);
         for (breaks, (phases, tunings)) in breaks.iter_mut().zip(halves) {
             // Of its own, which stays in a register.
             let mut signs = V::Bits::splat(0);

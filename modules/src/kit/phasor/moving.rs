@@ -1,6 +1,6 @@
 //! A phase that moves in any way.
 
-use super::{HALF, Pass, SIGN, STEP, lane_breaks, passes, short_to_phase, signed};
+use super::{HALF, Pass, SIGN, STEP, halves, lane_breaks, passes, short_to_phase, signed};
 use crate::MAX_FRAMES;
 use crate::contract::Signal;
 use crate::kit::eight::{wide, wide_bits};
@@ -164,9 +164,7 @@ impl<V: Lanes> Moving<V> {
         let (mut phase, mut step_before) = (self.before, self.step_before);
         let mut greatest_haste = V::splat(0.0);
         let sign = V::Bits::splat(SIGN);
-        let halves = self.phases[..frames]
-            .chunks_mut(HALF)
-            .zip(self.steps.chunks(HALF));
+        let halves = halves(&mut self.phases[..frames]).zip(self.steps.as_chunks::<HALF>().0);
         self.breaks = [V::Bits::splat(0); 2];
         for (breaks, (phases, steps)) in self.breaks.iter_mut().zip(halves) {
             // Of its own, which stays in a register.
