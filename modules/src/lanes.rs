@@ -25,7 +25,7 @@ pub trait InstructionSet: Simd {
     /// Lane types of a set are only made by instances which the catalog created after it had
     /// checked the processor, so this is never reached on a lesser one.
     fn proof() -> Self;
-    /// Each half of two vectors interleaved: what is first of the halves, and what is last.
+    /// Interleaves two vectors within each half of four: their first pairs, and their last pairs.
     #[inline(always)]
     fn interleave_halves(self, one: f32x8<Self>, other: f32x8<Self>) -> [f32x8<Self>; 2] {
         let ((a, b), (c, d)) = (one.split(), other.split());
@@ -103,8 +103,8 @@ mod sets {
         const FUSED: bool = true;
         #[inline(always)]
         fn proof() -> Self {
-            // SAFETY: `catalog::Entry::instantiate` is the only place that names lane types of this
-            // set, and it does so only for a `Level` that detection returned.
+            // SAFETY: outside of tests, `catalog::with_set` is the only place that names this set, and it
+            // does so only for a `Level` that detection returned.
             unsafe { Avx2::assume_supported() }
         }
         interleaves_halves!(Avx2);

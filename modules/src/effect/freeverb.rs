@@ -339,7 +339,6 @@ pub struct Freeverb<V: Lanes> {
 }
 
 /// What one call takes and makes on its way, of which only its frames are used.
-#[repr(align(64))]
 struct Scratch<V> {
     /// What the rooms answer.
     wet: [[V; MAX_FRAMES]; 2],

@@ -282,7 +282,7 @@ impl Found {
         }
     }
 
-    /// Keeps one, or draws it at once where there are few.
+    /// Keeps one; that of a voice by itself is drawn at once.
     #[inline(always)]
     fn add<V: Lanes>(&mut self, lane: usize, pass: Pass, breaks: &mut Breaks<V>) {
         if V::COUNT == 1 {

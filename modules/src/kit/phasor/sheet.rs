@@ -1,4 +1,4 @@
-//! The ports and params that every oscillator has.
+//! The ports and params that oscillators with a pitch have in common.
 
 use crate::spec::{ParamSpec, PortSpec, audio, cents, modulation, number, octaves, phase};
 
